@@ -16,6 +16,7 @@ type Release struct {
 	Key         string
 	ControlID   string
 	Origin      Origin
+	Notices     []string
 	WriteBy     time.Time // the last byte is written before this instant, or the send fails
 }
 
