@@ -1,0 +1,81 @@
+package translate
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Profile is what one partner's HL7 v2 looks like: the facts that no message states.
+type Profile struct {
+	Tenant          string            `yaml:"tenant"`          // part of every generated id
+	Base            string            `yaml:"base"`            // base URL of Bundle.entry.fullUrl
+	Zone            string            `yaml:"zone"`            // IANA zone of times without an offset; "" reduces them to dates
+	Version         string            `yaml:"version"`         // MSH-12
+	Sending         Party             `yaml:"sending"`         // MSH-3 and MSH-4 of what we send
+	Receiving       Party             `yaml:"receiving"`       // MSH-5 and MSH-6 of what we send
+	Processing      string            `yaml:"processing"`      // MSH-11
+	AcceptAck       string            `yaml:"acceptAck"`       // MSH-15
+	ApplicationAck  string            `yaml:"applicationAck"`  // MSH-16
+	Country         string            `yaml:"country"`         // MSH-17
+	Charset         string            `yaml:"charset"`         // MSH-18
+	DTM             DTMForm           `yaml:"dtm"`             // how dates and times are written
+	Identifiers     []Authority       `yaml:"identifiers"`     // assigning authorities and their FHIR systems
+	SendIdentifiers []string          `yaml:"sendIdentifiers"` // FHIR systems of patient identifiers that may leave; empty means all
+	CodeSystems     map[string]string `yaml:"codeSystems"`     // v2 coding system name -> FHIR system, before the table
+	Codes           map[string]Codes  `yaml:"codes"`           // code table -> v2 code -> FHIR code, before the table
+	Structures      []string          `yaml:"structures"`      // message structures allowed, "REF_I12"; "any" for all
+	ZSegments       string            `yaml:"zSegments"`       // "carry" (default) or "drop"
+	SSN             bool              `yaml:"ssn"`             // let social security numbers through
+	Trace           bool              `yaml:"trace"`           // end each message with ZCG, the origin's control id
+}
+
+// Codes maps the codes of one v2 table to the codes of one FHIR element.
+type Codes map[string]string
+
+// Party is an application and its facility, each an HD as in MSH: "NAMESPACE^1.2.3^ISO".
+type Party struct {
+	Application string `yaml:"application"`
+	Facility    string `yaml:"facility"`
+}
+
+// DTMForm is how a partner wants dates and times.
+type DTMForm struct {
+	Precision string `yaml:"precision"` // "day", "minute", "second"; "" as precise as known
+	NoOffset  bool   `yaml:"noOffset"`  // local time of Zone without an offset
+}
+
+// Authority is one assigning authority: HD-1, HD-2 and the FHIR system they stand for.
+type Authority struct {
+	Namespace string `yaml:"namespace"`
+	OID       string `yaml:"oid"`
+	System    string `yaml:"system"`
+	Type      string `yaml:"type"` // HL7 table 0203, written where FHIR has no identifier type
+}
+
+// DefaultBase is the base of fullUrl where a profile names none. It resolves nowhere.
+const DefaultBase = "https://caregate.invalid/fhir"
+
+// LoadProfile reads a profile. Unknown keys and an unknown zone are errors that name
+// the line; a profile that says nothing is a permissive one.
+func LoadProfile(yamlBytes []byte) (Profile, error) {
+	p := Profile{Base: DefaultBase, Version: "2.5.1", Processing: "P", ZSegments: "carry", Trace: true}
+	if err := yaml.UnmarshalWithOptions(yamlBytes, &p, yaml.Strict()); err != nil && len(yamlBytes) > 0 {
+		return Profile{}, fmt.Errorf("translate profile: %w", err)
+	}
+	if _, err := time.LoadLocation(p.Zone); err != nil || p.Zone == "Local" {
+		return Profile{}, fmt.Errorf("translate profile: zone: not an IANA time zone name")
+	}
+	return p, nil
+}
+
+// allows tells whether the profile takes a message structure.
+func (p Profile) allows(structure string) bool {
+	for _, s := range p.Structures {
+		if s == "any" || s == structure {
+			return true
+		}
+	}
+	return len(p.Structures) == 0
+}
