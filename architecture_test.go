@@ -43,7 +43,8 @@ var layers = []layer{
 	}, nil},
 	{"console", []string{"gateway", "fhir"}, nil},
 	{"adapters", []string{"hl7v2", "fhir"}, nil},
-	{"adapters/*", []string{"adapters", "hl7v2", "fhir", "translate"}, []string{"adapters/adapterstest"}},
+	{"adapters/*", []string{"adapters", "adapters/httpout", "hl7v2", "fhir", "translate"}, []string{"adapters/adapterstest"}},
+	{"adapters/httpout", []string{"adapters"}, nil}, // what senders over HTTP share; no protocol of its own
 	{"adapters/adapterstest", []string{"adapters", "fhir"}, nil},
 	{"translate", []string{"hl7v2", "fhir"}, nil},
 	{"hl7v2", nil, nil},
