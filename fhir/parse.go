@@ -10,13 +10,16 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// The bounds of one parse. A document past any of them is refused whole.
+// The bounds of Parse. A document past any of them is refused whole.
 const (
 	MaxDepth      = 64       // nested arrays and objects
 	MaxNodes      = 200_000  // JSON values in one document
 	MaxBytes      = 32 << 20 // bytes of one document
 	MaxNumberText = 1_000    // characters of one number
 )
+
+// Limits bounds one ParseWithin, for documents that are known to be larger than messages are.
+type Limits struct{ Nodes, Bytes int }
 
 // ParseError says why a document was refused and where; it never carries a value of the document.
 type ParseError struct {
@@ -41,13 +44,18 @@ func cmpOr(s, fallback string) string {
 // see two different documents: duplicate or case-variant member names, invalid UTF-8,
 // nulls outside primitive arrays, trailing data and excessive size are refused.
 func Parse(data []byte) (*Node, error) {
-	if len(data) > MaxBytes {
-		return nil, &ParseError{Reason: "document is larger than 32 MiB"}
+	return ParseWithin(data, Limits{Nodes: MaxNodes, Bytes: MaxBytes})
+}
+
+// ParseWithin is Parse with other bounds of size.
+func ParseWithin(data []byte, limits Limits) (*Node, error) {
+	if len(data) > limits.Bytes {
+		return nil, &ParseError{Reason: fmt.Sprintf("document is larger than %d bytes", limits.Bytes)}
 	}
 	if bytes.HasPrefix(data, []byte("\xef\xbb\xbf")) {
 		return nil, &ParseError{Reason: "byte order mark is not allowed in JSON"}
 	}
-	p := parser{dec: jsontext.NewDecoder(bytes.NewReader(data))}
+	p := parser{dec: jsontext.NewDecoder(bytes.NewBuffer(data)), left: limits.Nodes}
 	root, err := p.value(0)
 	if err != nil {
 		return nil, err
@@ -59,8 +67,8 @@ func Parse(data []byte) (*Node, error) {
 }
 
 type parser struct {
-	dec   *jsontext.Decoder
-	nodes int
+	dec  *jsontext.Decoder
+	left int // values that may still come
 }
 
 func (p *parser) fail(reason string) error {
@@ -107,8 +115,8 @@ func (p *parser) value(depth int) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.nodes++; p.nodes > MaxNodes {
-		return nil, p.fail("document has more than 200000 values")
+	if p.left--; p.left < 0 {
+		return nil, p.fail("document has too many values")
 	}
 	switch tok.Kind() {
 	case '{', '[':
