@@ -1,0 +1,137 @@
+package hl7v2
+
+import (
+	"bytes"
+	"strings"
+)
+
+const byteOrderMark = "\xef\xbb\xbf"
+
+// Classes of bytes for the scan.
+const (
+	ordinary uint8 = iota
+	fieldEnd
+	segmentEnd
+)
+
+// index notes where segments and fields begin, from offset lead on.
+func (m *Message) index(lead int) error {
+	var class [256]uint8
+	class[m.delims.Field] = fieldEnd
+	class['\r'] = segmentEnd
+	m.fields = make([]uint32, 0, strings.Count(m.text, string(rune(m.delims.Field))))
+	m.segs = make([]span, 0, min(strings.Count(m.text, "\r")+1, MaxSegments))
+
+	start, first := lead, 0
+	for i := lead; i < len(m.text); i++ {
+		switch class[m.text[i]] {
+		case fieldEnd:
+			m.fields = append(m.fields, uint32(i))
+		case segmentEnd:
+			if err := m.addSegment(start, i, first); err != nil {
+				return err
+			}
+			start, first = i+1, len(m.fields)
+		}
+	}
+	return m.addSegment(start, len(m.text), first)
+}
+
+// addSegment checks the form of one line and adds it; a blank line is passed over.
+func (m *Message) addSegment(start, end, first int) error {
+	line := m.text[start:end]
+	if strings.TrimSpace(line) == "" {
+		return nil
+	}
+	if !isSegment(line, m.delims.Field) {
+		return &ParseError{Segment: nameOf(line), Sequence: m.count(nameOf(line)) + 1, Code: CodeDataType,
+			Reason: "a line is not a segment: a three-character name and the field separator of MSH-1 are expected"}
+	}
+	if len(m.segs) > 0 && strings.EqualFold(line[:3], "MSH") {
+		return &ParseError{Segment: "MSH", Sequence: m.count("MSH") + 1, Code: CodeSequence, Reason: "a second message begins here"}
+	}
+	if len(m.segs) == MaxSegments {
+		return &ParseError{Segment: nameOf(line), Code: CodeInternal, Reason: "more segments than the limit"}
+	}
+	m.segs = append(m.segs, span{uint32(start), uint32(end), uint32(first), uint32(len(m.fields))})
+	return nil
+}
+
+// count returns how many segments of that name there are so far.
+func (m *Message) count(name string) int {
+	n := 0
+	for i := range m.segs {
+		if m.is(i, name) {
+			n++
+		}
+	}
+	return n
+}
+
+// isSegment reports whether the line begins with a segment name: a letter, two letters or digits,
+// then the field separator or the end (HL7 v2.5.1 section 2.5.2).
+func isSegment[T string | []byte](line T, field byte) bool {
+	if len(line) < 3 || !isLetter(line[0]) || !isAlnum(line[1]) || !isAlnum(line[2]) {
+		return false
+	}
+	return len(line) == 3 || line[3] == field || line[3] == '\r' || line[3] == '\n'
+}
+
+// nameOf returns the name a broken line seems to have, "" when it shows none. Only a name of letters
+// and digits is shown, for an error must not carry a value.
+func nameOf(line string) string {
+	if len(line) > 3 && isLetter(line[0]) && isAlnum(line[1]) && isAlnum(line[2]) && !isAlnum(line[3]) {
+		return strings.ToUpper(line[:3])
+	}
+	return ""
+}
+
+// leading returns the length of a byte order mark and of blank lines before the message.
+func leading(data []byte) int {
+	i := 0
+	if bytes.HasPrefix(data, []byte(byteOrderMark)) {
+		i = len(byteOrderMark)
+	}
+	for i < len(data) && (data[i] == '\r' || data[i] == '\n') {
+		i++
+	}
+	return i
+}
+
+// normalise returns the text with \n and \r\n as \r. In a message whose header ends in a lone \r,
+// a \n stays as it is where no segment follows: there it is text that a sender failed to escape.
+func normalise(data []byte, lead int, field byte) string {
+	if bytes.IndexByte(data, '\n') < 0 {
+		return string(data)
+	}
+	hard := endsInReturn(data[lead:])
+	out := make([]byte, 0, len(data))
+	for i := 0; i < len(data); i++ {
+		switch {
+		case data[i] != '\n':
+			out = append(out, data[i])
+		case i > 0 && data[i-1] == '\r':
+			// the \r stands already
+		case hard && !breaksAfter(data[i+1:], field):
+			out = append(out, '\n')
+		default:
+			out = append(out, '\r')
+		}
+	}
+	return string(out)
+}
+
+// endsInReturn reports whether the first line ends in a lone \r.
+func endsInReturn(data []byte) bool {
+	i := bytes.IndexAny(data, "\r\n")
+	return i >= 0 && data[i] == '\r' && (i+1 == len(data) || data[i+1] != '\n')
+}
+
+// breaksAfter reports whether what follows a \n is the end, a blank line or a segment.
+func breaksAfter(rest []byte, field byte) bool {
+	return len(rest) == 0 || rest[0] == '\r' || rest[0] == '\n' || isSegment(rest, field)
+}
+
+func isLetter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
+
+func isAlnum(b byte) bool { return isLetter(b) || b >= '0' && b <= '9' }
