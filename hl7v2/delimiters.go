@@ -63,8 +63,11 @@ func headerDelimiters(data []byte, name string) (Delimiters, error) {
 	if d.Field >= 0x80 || end < 0 {
 		end = min(len(rest), 8)
 	}
+	if end == 0 {
+		return Delimiters{}, &ParseError{Segment: name, Sequence: 1, Field: 2, Code: CodeMissing, Reason: "the encoding characters are missing"}
+	}
 	declared := undouble(rest[:end])
-	if len(declared) < 1 || len(declared) > 5 {
+	if len(declared) > 5 {
 		return Delimiters{}, &ParseError{Segment: name, Sequence: 1, Field: 2, Code: CodeDataType, Reason: "one to five encoding characters are expected"}
 	}
 	for i, target := range [...]*byte{&d.Component, &d.Repetition, &d.Escape, &d.Subcomponent, &d.Truncation} {

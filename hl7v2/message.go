@@ -32,13 +32,13 @@ func Parse(data []byte) (*Message, error) {
 	if len(data) > MaxBytes {
 		return nil, &ParseError{Segment: "MSH", Code: CodeInternal, Reason: "message is larger than the limit"}
 	}
-	lead := leading(data)
-	delims, err := readDelimiters(data[lead:])
+	begin := leading(data)
+	delims, err := readDelimiters(data[begin:])
 	if err != nil {
 		return nil, err
 	}
-	m := &Message{text: normalise(data, lead, delims.Field), delims: delims}
-	if err := m.index(lead); err != nil {
+	m := &Message{text: normalise(data, begin, delims.Field), delims: delims}
+	if err := m.index(leading(m.text)); err != nil {
 		return nil, err
 	}
 	return m, nil

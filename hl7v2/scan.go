@@ -51,7 +51,7 @@ func (m *Message) addSegment(start, end, first int) error {
 		return &ParseError{Segment: "MSH", Sequence: m.count("MSH") + 1, Code: CodeSequence, Reason: "a second message begins here"}
 	}
 	if len(m.segs) == MaxSegments {
-		return &ParseError{Segment: nameOf(line), Code: CodeInternal, Reason: "more segments than the limit"}
+		return &ParseError{Segment: strings.ToUpper(line[:3]), Code: CodeInternal, Reason: "more segments than the limit"}
 	}
 	m.segs = append(m.segs, span{uint32(start), uint32(end), uint32(first), uint32(len(m.fields))})
 	return nil
@@ -87,9 +87,9 @@ func nameOf(line string) string {
 }
 
 // leading returns the length of a byte order mark and of blank lines before the message.
-func leading(data []byte) int {
+func leading[T string | []byte](data T) int {
 	i := 0
-	if bytes.HasPrefix(data, []byte(byteOrderMark)) {
+	if len(data) >= 3 && string(data[:3]) == byteOrderMark {
 		i = len(byteOrderMark)
 	}
 	for i < len(data) && (data[i] == '\r' || data[i] == '\n') {
