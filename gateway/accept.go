@@ -1,0 +1,232 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"caregate/adapters"
+	"caregate/ledger"
+	"caregate/queue"
+)
+
+// inspection is a message on its way in: what each step of Accept learned of it.
+type inspection struct {
+	partner Partner
+	in      adapters.Inbound
+	decoded adapters.Decoded
+	kind    Kind
+	who     person
+	referral
+	stated  []ledger.Input // decision inputs that the partner may assert
+	code    adapters.Code
+	issues  []adapters.Issue
+	held    *ledger.NewWork // why a person has to look first
+	routes  []Route
+	message string // id of the held message that is processed again
+}
+
+// Accept takes one message in: decode, assert, identify, label, route, and one ledger
+// transaction. It answers only when that transaction is durable. Whatever goes wrong
+// before, the raw bytes are kept.
+func (g *Gateway) Accept(ctx context.Context, in adapters.Inbound) adapters.Ack {
+	m := &inspection{in: in, code: adapters.CodeAccepted}
+	return g.accept(ctx, m, "")
+}
+
+// accept is Accept for new messages and for held ones that are processed again;
+// child, where given, is a person's word on whose message it is.
+func (g *Gateway) accept(ctx context.Context, m *inspection, child string) adapters.Ack {
+	partner, known := g.partners[m.in.Partner]
+	if !known {
+		return adapters.Ack{Code: adapters.CodeUnauthenticated}
+	}
+	m.partner = partner
+	if g.decode(m) {
+		g.assert(m)
+		if err := g.identify(ctx, m, child); err != nil {
+			return g.unavailable(err)
+		}
+	}
+	ack, accepted := g.place(ctx, m)
+	g.at("committed")
+	g.wake(ctx, accepted.Lanes)
+	if err := g.settle(ctx, accepted.Epochs); err != nil {
+		return g.unavailable(err)
+	}
+	return ack
+}
+
+// place finds what the message means for its referral, routes it and stores it, with no
+// other message of the child in between.
+func (g *Gateway) place(ctx context.Context, m *inspection) (adapters.Ack, ledger.Accepted) {
+	lock := g.children.of(m.who.child)
+	lock.Lock()
+	defer lock.Unlock()
+	if m.code == adapters.CodeAccepted && m.held == nil {
+		if err := g.follow(ctx, m); err != nil {
+			return g.unavailable(err), ledger.Accepted{}
+		}
+		g.Labeler.Label(m.decoded.Bundle)
+		g.chooseRoutes(m)
+	}
+	return g.keep(ctx, m)
+}
+
+// decode runs the codec of the partner's protocol. A refusal leaves the message held.
+func (g *Gateway) decode(m *inspection) bool {
+	codec := m.partner.Codecs[m.in.Protocol]
+	if codec == nil {
+		m.refuse(adapters.CodeConfiguration, adapters.Issue{Text: "this partner has no codec for the protocol"})
+		return false
+	}
+	decoded, err := codec.Decode(m.in)
+	m.decoded = decoded
+	m.issues = append(m.issues, decoded.Issues...)
+	if refusal := (*adapters.Refusal)(nil); errors.As(err, &refusal) {
+		m.refuse(refusal.Code, refusal.Issues...)
+		return false
+	} else if err != nil {
+		m.refuse(adapters.CodeInternal, adapters.Issue{Text: "the message could not be decoded"})
+		return false
+	}
+	m.kind = kindOf(decoded.Bundle)
+	return true
+}
+
+// refuse sets the answer; the message is stored all the same.
+func (m *inspection) refuse(code adapters.Code, issues ...adapters.Issue) {
+	m.code = code
+	m.issues = append(m.issues, issues...)
+}
+
+// hold keeps the message for a person, with the remedy in words.
+func (m *inspection) hold(kind, remedy string) {
+	m.held = &ledger.NewWork{Kind: kind, Partner: m.partner.ID, Remedy: remedy}
+}
+
+// chooseRoutes fills in the routes that carry this kind of message from this partner.
+func (g *Gateway) chooseRoutes(m *inspection) {
+	if m.held != nil || m.move == moveNone || m.move == moveBack {
+		return
+	}
+	for _, r := range g.Routes {
+		if r.carries(m) {
+			m.routes = append(m.routes, r)
+		}
+	}
+	if len(m.routes) == 0 && m.kind != KindFacts && len(m.stated) == 0 {
+		m.hold("went-nowhere", "no route carries this kind of message from this partner: add a route, then resolve this item")
+	}
+}
+
+// keep is the one ledger transaction of Accept, and the answer that follows from it.
+func (g *Gateway) keep(ctx context.Context, m *inspection) (adapters.Ack, ledger.Accepted) {
+	accepted, err := g.Ledger.Accept(ctx, g.acceptance(m))
+	switch {
+	case errors.Is(err, ledger.ErrConflict):
+		return adapters.Ack{Code: adapters.CodeDuplicate, Issues: []adapters.Issue{{Code: adapters.CodeDuplicate, Text: "this control id was used for other content"}}}, accepted
+	case errors.Is(err, ledger.ErrLinked) && m.held == nil:
+		m.hold("identity", "an id in this message already stands for another child: find out which is right, then resolve with the child")
+		return g.keep(ctx, m)
+	case err != nil:
+		return g.unavailable(err), accepted
+	}
+	ack := adapters.Ack{MessageID: accepted.Message, Code: m.code, Issues: m.issues, Duplicate: accepted.Duplicate}
+	if m.held != nil && m.code == adapters.CodeAccepted {
+		ack.Code = adapters.CodeHeld
+	}
+	if accepted.Duplicate && accepted.FirstCode != "" {
+		ack.Code = adapters.Code(accepted.FirstCode)
+	}
+	return ack, accepted
+}
+
+// acceptance writes down what is stored: always the raw bytes; the Bundle, inputs and deliveries when they are sound.
+func (g *Gateway) acceptance(m *inspection) *ledger.Acceptance {
+	a := &ledger.Acceptance{
+		Partner: m.partner.ID, Protocol: m.in.Protocol, ContentType: m.in.ContentType, Interaction: m.in.Interaction,
+		ControlID: m.decoded.ControlID, Event: m.decoded.Event, Received: m.in.Received, Raw: m.in.Raw,
+		Code: string(m.code), State: ledger.MessageAccepted,
+		Window: m.partner.Duplicates.Window, AcceptConflict: m.partner.Duplicates.Flag,
+		Reserve:   m.code == adapters.CodeAccepted && m.decoded.ControlID != "",
+		Reprocess: m.message,
+	}
+	if len(m.issues) > 0 {
+		a.Issues, _ = json.Marshal(m.issues)
+	}
+	for _, p := range m.decoded.Placers {
+		a.Aliases = append(a.Aliases, ledger.Alias{Kind: "placer", Value: p})
+	}
+	if m.decoded.Bundle != nil {
+		a.Bundle = m.decoded.Bundle.JSON()
+	}
+	switch {
+	case m.code != adapters.CodeAccepted:
+		a.State = ledger.MessageHeld
+		a.Work = []ledger.NewWork{{Kind: "refused", Partner: m.partner.ID, Remedy: "the sender was told what is wrong and where; it has to correct and send again"}}
+	case m.held != nil:
+		a.State, a.Code = ledger.MessageHeld, string(adapters.CodeHeld)
+		a.Work = []ledger.NewWork{*m.held}
+		if !m.who.isNew {
+			a.Child = m.who.child
+		}
+	default:
+		g.fill(a, m)
+	}
+	a.Events = []ledger.Event{{Kind: "received", Partner: m.partner.ID, Child: a.Child, Outcome: a.Code}}
+	return a
+}
+
+// fill adds what only a sound message of a known child brings.
+func (g *Gateway) fill(a *ledger.Acceptance, m *inspection) {
+	a.Child, a.NewChild, a.Links = m.who.child, m.who.isNew, m.who.links
+	a.Inputs = append(append(a.Inputs, m.who.inputs...), m.stated...)
+	for i := range a.Inputs {
+		a.Inputs[i].Child = m.who.child
+	}
+	a.Aliases = append(a.Aliases, m.loops...)
+	if m.move == moveBack || m.move == moveSkip {
+		a.Work = append(a.Work, ledger.NewWork{Kind: "out-of-order", Partner: m.partner.ID, Remedy: "the referral is past this state; the later state stands, ask the partner if that is wrong"})
+	}
+	for _, r := range m.routes {
+		a.Deliveries = append(a.Deliveries, g.delivery(r, m))
+	}
+}
+
+func (g *Gateway) delivery(r Route, m *inspection) ledger.NewDelivery {
+	d := ledger.NewDelivery{Destination: r.Destination(), Route: r.Name, Lane: r.Destination() + "/" + m.who.child, Urgency: 1, Subjects: []string{m.who.child}}
+	if r.Urgent {
+		d.Urgency = 0
+	}
+	if r.Expires > 0 {
+		d.Expires = g.Now().Add(r.Expires)
+	}
+	return d
+}
+
+// unavailable is the answer when nothing could be made durable: none, so that the partner sends again.
+func (g *Gateway) unavailable(err error) adapters.Ack {
+	g.Log.Error("message not stored, no answer given", "error", err)
+	return adapters.Ack{Code: adapters.CodeUnavailable, Silent: true}
+}
+
+// wake hints the schedule; the sweep finds what it misses.
+func (g *Gateway) wake(ctx context.Context, lanes []ledger.LaneDue) {
+	due := make([]queue.Lane, len(lanes))
+	for i, l := range lanes {
+		due[i] = queue.Lane{Name: l.Lane, Destination: l.Destination, Due: l.Due}
+	}
+	if err := g.Schedule.Wake(ctx, due...); err != nil {
+		g.Log.Warn("lanes not woken, the sweep will", "error", err)
+	}
+}
+
+func has[T comparable](list []T, want T) bool {
+	for _, have := range list {
+		if have == want {
+			return true
+		}
+	}
+	return false
+}

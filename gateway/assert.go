@@ -1,0 +1,66 @@
+package gateway
+
+import (
+	"encoding/json"
+
+	"caregate/adapters"
+	"caregate/consent"
+	"caregate/fhir"
+	"caregate/ledger"
+)
+
+// The kinds of decision inputs that the ledger keeps as versioned rows.
+const (
+	inputConsent   = "consent"   // a Consent resource
+	inputAuthority = "authority" // who may consent, from one RelatedPerson
+	inputChild     = "child"     // birth date and flags, from the identity source
+	inputReference = "reference" // a "Patient/id" that is this child
+)
+
+// assert keeps the statements this partner may make as decision inputs. What it may not
+// state stays in the message as a document, with an issue, and never enters a decision.
+func (g *Gateway) assert(m *inspection) {
+	for _, r := range fhir.Entries(m.decoded.Bundle) {
+		switch r.ResourceType() {
+		case "Consent":
+			g.assertConsent(m, r)
+		case "RelatedPerson":
+			g.assertAuthority(m, r)
+		}
+	}
+	// A Consent filed alone says nothing else: refuse what would lie there in silence.
+	if m.kind == KindFacts && len(m.stated) == 0 && m.code == adapters.CodeAccepted {
+		m.refuse(adapters.CodeForbidden, adapters.Issue{Location: "Consent", Code: adapters.CodeForbidden, Text: "this partner may not file consents: its profile has to say so (asserts: consent)"})
+	}
+}
+
+func (g *Gateway) assertConsent(m *inspection, r *fhir.Node) {
+	if !m.partner.Asserts[AssertConsent] {
+		m.issues = append(m.issues, adapters.Issue{Location: "Consent", Code: adapters.CodeForbidden, Text: "kept as a document: this partner may not assert consents"})
+		return
+	}
+	if problems := consent.Check(r); len(problems) > 0 {
+		for _, p := range problems {
+			m.refuse(adapters.CodeBusinessRule, adapters.Issue{Location: p.Path, Code: adapters.CodeBusinessRule, Text: p.Text})
+		}
+		return
+	}
+	m.stated = append(m.stated, ledger.Input{Kind: inputConsent, Key: r.Ref(), Body: r.JSON()})
+}
+
+func (g *Gateway) assertAuthority(m *inspection, r *fhir.Node) {
+	found, err := consent.AuthorityFrom(r)
+	if err == nil && len(found) == 0 {
+		return // a RelatedPerson without our extension states no authority
+	}
+	if !m.partner.Asserts[AssertAuthority] {
+		m.issues = append(m.issues, adapters.Issue{Location: "RelatedPerson.extension", Code: adapters.CodeForbidden, Text: "kept as a document: this partner may not assert authority"})
+		return
+	}
+	if err != nil {
+		m.refuse(adapters.CodeBusinessRule, adapters.Issue{Location: "RelatedPerson.extension", Code: adapters.CodeBusinessRule, Text: err.Error()})
+		return
+	}
+	body, _ := json.Marshal(found)
+	m.stated = append(m.stated, ledger.Input{Kind: inputAuthority, Key: r.Ref(), Body: body})
+}

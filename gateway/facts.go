@@ -1,0 +1,53 @@
+package gateway
+
+import (
+	"encoding/json"
+	"strconv"
+
+	"caregate/consent"
+	"caregate/fhir"
+	"caregate/ledger"
+)
+
+// facts are the decision inputs of one child, as one consistent read of the ledger gave them.
+type facts []ledger.InputVersion
+
+// unreadable stands for a Consent on file that cannot be read: active, of this child, without a rule.
+func unreadable(child string) *fhir.Node {
+	return fhir.NewResource("Consent").SetText("id", "unreadable").SetText("status", "active").
+		Set("patient", fhir.NewObject().SetText("reference", child))
+}
+
+// into fills the child, the authorities and the consents of a request. An input that
+// cannot be read is not skipped: an unreadable Consent goes in as an empty one, which blocks.
+func (f facts) into(r *consent.Request) {
+	for _, in := range f {
+		if in.Kind == inputReference && !in.Ended {
+			r.Child.Refs = append(r.Child.Refs, string(in.Body))
+		}
+	}
+	if len(r.Child.Refs) > 0 {
+		r.Child.Ref = r.Child.Refs[0]
+	}
+	for _, in := range f {
+		if in.Ended {
+			continue
+		}
+		switch in.Kind {
+		case inputChild:
+			var c childFacts
+			_ = json.Unmarshal(in.Body, &c) // an unreadable birth date is an unknown age, which withholds
+			r.Child.BirthDate, r.Child.Flags = c.BirthDate, c.Flags
+		case inputAuthority:
+			var a []consent.Authority
+			_ = json.Unmarshal(in.Body, &a) // an unreadable authority gives nobody authority
+			r.Authorities = append(r.Authorities, a...)
+		case inputConsent:
+			node, err := fhir.Parse(in.Body)
+			if err != nil {
+				node = unreadable(r.Child.Ref)
+			}
+			r.Consents = append(r.Consents, consent.Filed{Node: node, Version: strconv.FormatInt(in.Version, 10)})
+		}
+	}
+}

@@ -1,0 +1,202 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"caregate/fhir"
+	"caregate/identity"
+	"caregate/ledger"
+)
+
+// person is whose message it is.
+type person struct {
+	child  string // "" while unknown
+	isNew  bool
+	links  []ledger.Link
+	inputs []ledger.Input
+}
+
+// childFacts are what the identity source says of a child, as a decision input.
+type childFacts struct {
+	BirthDate string   `json:"birthDate"`
+	Flags     []string `json:"flags,omitempty"`
+}
+
+// identify finds the child of a message, or holds the message. word, where given, is a
+// person's decision and overrides the search.
+func (g *Gateway) identify(ctx context.Context, m *inspection, word string) error {
+	if m.code != "accepted" {
+		return nil
+	}
+	patients, refs := subjects(m.decoded.Bundle)
+	switch {
+	case word != "":
+		m.who.child = word
+	case len(patients) > 1:
+		m.hold("identity", "the message speaks of several children: ask the sender for one message per child")
+	case len(patients) == 1:
+		return g.byIdentifier(ctx, m, patients[0])
+	case len(refs) > 0:
+		return g.byReference(ctx, m, refs)
+	}
+	return nil
+}
+
+// byIdentifier knows a child by an exact identifier of a registered assigner, with family name and birth date agreeing.
+func (g *Gateway) byIdentifier(ctx context.Context, m *inspection, patient *fhir.Node) error {
+	terms, agree := identity.Terms(patient, g.Assigners), identity.Agreement(patient)
+	if len(terms) == 0 || agree == nil {
+		m.hold("identity", "the child has no identifier of a registered assigner with family name and birth date: register the assigner or resolve with the child")
+		return nil
+	}
+	found, err := g.Ledger.FindChild(ctx, terms)
+	if err != nil {
+		return err
+	}
+	for _, f := range found {
+		switch {
+		case m.who.child != "" && f.Child != m.who.child:
+			m.who = person{}
+			m.hold("identity", "the identifiers belong to different children: find out which is right, then resolve with the child")
+			return nil
+		case !f.Agrees(agree):
+			m.who = person{}
+			m.hold("identity", "the identifier is known but family name or birth date do not agree: find out which is right, then resolve with the child")
+			return nil
+		}
+		m.who.child = f.Child
+	}
+	if m.who.child == "" {
+		if !m.partner.Asserts[AssertIdentity] {
+			m.hold("identity", "nobody who may introduce children has named this one yet: when the state has, resolve this item")
+			return nil
+		}
+		m.who.child, m.who.isNew = ledger.NewChildID(), true
+	}
+	return g.remember(ctx, m, patient, terms, agree)
+}
+
+// byReference knows a child by a literal reference to a Patient that this gateway has identified before.
+func (g *Gateway) byReference(ctx context.Context, m *inspection, refs []string) error {
+	for _, ref := range refs {
+		child, err := g.childOf(ctx, m.partner.ID, ref)
+		switch {
+		case errors.Is(err, ledger.ErrNotFound):
+			m.hold("identity", "the message refers to a Patient that is not known here: have the Patient sent, then resolve this item")
+			return nil
+		case err != nil:
+			return err
+		case m.who.child != "" && child != m.who.child:
+			m.who = person{}
+			m.hold("identity", "the message refers to several children: ask the sender for one message per child")
+			return nil
+		}
+		m.who.child = child
+	}
+	return nil
+}
+
+// childOf resolves "Patient/id": the partner's own id first, then the ids that the identity source and this gateway gave.
+func (g *Gateway) childOf(ctx context.Context, partner, ref string) (string, error) {
+	for _, scope := range []string{partner, ""} {
+		found, err := g.Ledger.FindChild(ctx, [][]byte{refTerm(scope, ref)})
+		if err != nil {
+			return "", err
+		}
+		if len(found) > 0 {
+			return found[0].Child, nil
+		}
+	}
+	return "", ledger.ErrNotFound
+}
+
+func refTerm(scope, ref string) []byte { return []byte("reference|" + scope + "|" + ref) }
+
+// remember links what this message taught us: the Patient's id here, and, from a partner
+// who may assert identity, its identifiers and birth date.
+func (g *Gateway) remember(ctx context.Context, m *inspection, patient *fhir.Node, terms [][]byte, agree []byte) error {
+	scope := m.partner.ID
+	if m.partner.Asserts[AssertIdentity] || m.in.Protocol == "mllp" { // ids of v2 messages are computed here, not chosen by the partner
+		scope = ""
+	}
+	m.who.links = append(m.who.links, ledger.Link{Term: refTerm(scope, patient.Ref())})
+	known, err := g.inputs(ctx, m.who)
+	if err != nil {
+		return err
+	}
+	m.who.inputs = known.missing(m.who.inputs, inputReference, patient.Ref(), []byte(patient.Ref()))
+	if !m.partner.Asserts[AssertIdentity] {
+		return nil
+	}
+	for _, term := range terms {
+		m.who.links = append(m.who.links, ledger.Link{Term: term, Agree: agree})
+	}
+	facts, _ := json.Marshal(childFacts{BirthDate: patient.Get("birthDate").Text(), Flags: flagsOf(patient)})
+	m.who.inputs = known.missing(m.who.inputs, inputChild, "child", facts)
+	return nil
+}
+
+// ExtensionAddressConfidential on Patient marks a child whose address is kept from all who are not expressly allowed.
+const ExtensionAddressConfidential = "http://systems-of-care.example/fhir/StructureDefinition/address-confidential"
+
+func flagsOf(patient *fhir.Node) []string {
+	for _, e := range patient.Get("extension").Items() {
+		if e.Get("url").Text() == ExtensionAddressConfidential && e.Get("valueBoolean").Text() != "false" {
+			return []string{"address-confidential"}
+		}
+	}
+	return nil
+}
+
+// known are the current decision inputs of a child by kind and key.
+type known map[[2]string]string
+
+func (g *Gateway) inputs(ctx context.Context, who person) (known, error) {
+	k := known{}
+	if who.isNew {
+		return k, nil
+	}
+	inputs, _, err := g.Ledger.Inputs(ctx, who.child)
+	for _, in := range inputs {
+		if !in.Ended {
+			k[[2]string{in.Kind, in.Key}] = string(in.Body)
+		}
+	}
+	return k, err
+}
+
+// missing appends an input unless it stands already: the same fact again must not re-decide everything.
+func (k known) missing(to []ledger.Input, kind, key string, body []byte) []ledger.Input {
+	if k[[2]string{kind, key}] == string(body) {
+		return to
+	}
+	return append(to, ledger.Input{Kind: kind, Key: key, Body: body})
+}
+
+// subjects returns the Patient resources of a bundle and every "Patient/id" it refers to.
+func subjects(bundle *fhir.Node) (patients []*fhir.Node, refs []string) {
+	seen := map[string]bool{}
+	for _, r := range fhir.Entries(bundle) {
+		if r.ResourceType() == "Patient" {
+			patients = append(patients, r)
+		}
+		collectRefs(r, seen, &refs)
+	}
+	return patients, refs
+}
+
+func collectRefs(n *fhir.Node, seen map[string]bool, refs *[]string) {
+	for name, value := range n.Members() {
+		if ref := value.Text(); name == "reference" && strings.HasPrefix(ref, "Patient/") && !seen[ref] {
+			seen[ref] = true
+			*refs = append(*refs, ref)
+		}
+		collectRefs(value, seen, refs)
+	}
+	for _, item := range n.Items() {
+		collectRefs(item, seen, refs)
+	}
+}

@@ -1,0 +1,95 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"caregate/adapters"
+	"caregate/fhir"
+	"caregate/ledger"
+)
+
+// projectBatch is how many messages one step of the projection reads.
+const projectBatch = 100
+
+// Read releases one resource to a partner who asks for it, decided at this instant. What
+// the partner may not see and what does not exist give the same answer.
+func (g *Gateway) Read(ctx context.Context, partner, resourceType, id string) (adapters.Permit, adapters.Ack) {
+	notFound := adapters.Ack{Code: adapters.CodeUnknownKey}
+	p, known := g.partners[partner]
+	if !known || p.Reads == "" {
+		return adapters.Permit{}, adapters.Ack{Code: adapters.CodeForbidden}
+	}
+	if err := g.project(ctx); err != nil {
+		return adapters.Permit{}, g.unavailable(err)
+	}
+	child, body, message, err := g.Ledger.Resource(ctx, resourceType, id)
+	if errors.Is(err, ledger.ErrNotFound) || child == "" {
+		return adapters.Permit{}, notFound
+	}
+	if err != nil {
+		return adapters.Permit{}, g.unavailable(err)
+	}
+	resource, err := fhir.Parse(body)
+	if err != nil {
+		return adapters.Permit{}, g.unavailable(err)
+	}
+	bundle := fhir.NewResource("Bundle").SetText("type", "collection")
+	bundle.Add("entry", fhir.NewObject().Set("resource", resource))
+	a := asked{route: Route{Name: "read", To: partner, Purpose: p.Reads}, child: child, bundle: bundle}
+	permit, v, err := g.release(ctx, a, func(ctx context.Context, v *verdict) (adapters.Release, error) {
+		return adapters.Release{Destination: partner, WriteBy: g.Now().Add(GateExpiry - writeMargin)}, g.logRead(ctx, v, partner, message, "0")
+	})
+	if errors.Is(err, errDenied) {
+		if err := g.logRead(ctx, v, partner, message, "8"); err != nil {
+			return adapters.Permit{}, g.unavailable(err)
+		}
+		return adapters.Permit{}, notFound
+	}
+	if err != nil {
+		return adapters.Permit{}, g.unavailable(err)
+	}
+	return permit, adapters.Ack{Code: adapters.CodeAccepted, MessageID: message}
+}
+
+func (g *Gateway) logRead(ctx context.Context, v *verdict, partner, message, outcome string) error {
+	body, _ := json.Marshal(map[string]any{"decision": v.Decision.ID, "effect": v.Decision.Effect, "law": v.Decision.Law, "purpose": v.Purpose, "sha256": v.SHA256})
+	return g.Ledger.Log(ctx, ledger.Event{Kind: "read", Partner: partner, Message: message, Outcome: outcome, Body: body})
+}
+
+// project brings the resources that can be read up to date with what was accepted: a read
+// after a write sees it.
+func (g *Gateway) project(ctx context.Context) error {
+	for {
+		done, _, err := g.Ledger.Project(ctx, projectBatch, project)
+		if err != nil || done < projectBatch {
+			return err
+		}
+	}
+}
+
+// project lists the resources of one accepted message.
+func project(_ ledger.Message, body []byte) ([]ledger.Projected, error) {
+	bundle, err := fhir.Parse(body)
+	if err != nil {
+		return nil, err
+	}
+	var list []ledger.Projected
+	for _, r := range fhir.Entries(bundle) {
+		if r.Ref() != "" {
+			list = append(list, ledger.Projected{Type: r.ResourceType(), ID: r.ID(), Body: r.JSON()})
+		}
+	}
+	return list, nil
+}
+
+// Raw returns the received bytes of a message to an operator. Reading is audited like any release.
+func (g *Gateway) Raw(ctx context.Context, id, operator, reason string) ([]byte, error) {
+	body, _ := json.Marshal(map[string]string{"operator": operator, "reason": reason, "at": g.Now().UTC().Format(time.RFC3339)})
+	if err := g.Ledger.Log(ctx, ledger.Event{Kind: "raw-read", Message: id, Partner: "operator", Outcome: "0", Body: body}); err != nil {
+		return nil, err
+	}
+	return g.Ledger.Raw(ctx, id)
+}

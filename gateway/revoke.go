@@ -1,0 +1,48 @@
+package gateway
+
+import (
+	"context"
+	"time"
+)
+
+// gatePoll is how often a waiting revocation looks whether the gate is empty.
+const gatePoll = 20 * time.Millisecond
+
+// settle makes changed decision inputs effective: it cuts off what is leaving under the
+// old ones and returns when no older decision can still leave. A hung partner delays it
+// at most by GateExpiry; a child whose inputs did not change is not waited for.
+func (g *Gateway) settle(ctx context.Context, epochs map[string]int64) error {
+	for child, epoch := range epochs {
+		g.sends.stop(child)
+		if err := g.awaitGate(ctx, child, epoch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Revoke waits until nothing decided before the child's current epoch can still leave,
+// in this process or any other on the same ledger.
+func (g *Gateway) Revoke(ctx context.Context, child string) error {
+	_, epoch, err := g.Ledger.Inputs(ctx, child)
+	if err != nil {
+		return err
+	}
+	return g.settle(ctx, map[string]int64{child: epoch})
+}
+
+func (g *Gateway) awaitGate(ctx context.Context, child string, epoch int64) error {
+	tick := time.NewTicker(gatePoll)
+	defer tick.Stop()
+	for {
+		clear, _, err := g.Ledger.GateClear(ctx, child, epoch)
+		if err != nil || clear {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
