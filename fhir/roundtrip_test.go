@@ -193,4 +193,3 @@ func TestZeroStructHasNoMembers(t *testing.T) {
 		t.Error(got)
 	}
 }
-

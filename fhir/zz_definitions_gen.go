@@ -30,7 +30,7 @@ TerminologyCapabilities TestReport TestScript ValueSet VerificationResult Vision
 // name, cardinality (? 0..1, ! 1..1, * 0..*, + 1..*), types, (reference targets), {required value set}.
 const definitionTable = `
 = Account resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -76,7 +76,7 @@ postalCode ? string
 country ? string
 period ? Period
 = AdverseEvent resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -127,7 +127,7 @@ unit ? string
 system ? uri
 code ? code
 = AllergyIntolerance resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -169,7 +169,7 @@ author[x] ? Reference|string(Organization|Patient|Practitioner|RelatedPerson)
 time ? dateTime
 text ! markdown
 = Appointment resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -209,7 +209,7 @@ required ? code{participantrequired}
 status ! code{participationstatus}
 period ? Period
 = AppointmentResponse resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -237,7 +237,7 @@ hash ? base64Binary
 title ? string
 creation ? dateTime
 = AuditEvent resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -308,7 +308,7 @@ id ? string
 extension * Extension
 modifierExtension * Extension
 = Basic resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -322,7 +322,7 @@ subject ? Reference
 created ? date
 author ? Reference(Organization|Patient|Practitioner|PractitionerRole|RelatedPerson)
 = Binary resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -330,7 +330,7 @@ contentType ! code
 securityContext ? Reference
 data ? base64Binary
 = BodyStructure resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -347,7 +347,7 @@ description ? string
 image * Attachment
 patient ! Reference(Patient)
 = Bundle resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -400,7 +400,7 @@ etag ? string
 lastModified ? instant
 outcome ? Resource
 = CarePlan resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -462,7 +462,7 @@ dailyAmount ? Quantity
 quantity ? Quantity
 description ? string
 = CareTeam resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -492,7 +492,7 @@ member ? Reference(CareTeam|Organization|Patient|Practitioner|PractitionerRole|R
 onBehalfOf ? Reference(Organization)
 period ? Period
 = ClaimResponse resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -647,7 +647,7 @@ detailSequence ? positiveInt
 subDetailSequence ? positiveInt
 code ! CodeableConcept
 = ClinicalImpression resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -702,7 +702,7 @@ code ? code
 display ? string
 userSelected ? boolean
 = Communication resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -739,7 +739,7 @@ extension * Extension
 modifierExtension * Extension
 content[x] ! string|Attachment|Reference
 = CommunicationRequest resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -775,7 +775,7 @@ extension * Extension
 modifierExtension * Extension
 content[x] ! string|Attachment|Reference
 = Composition resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -833,7 +833,7 @@ entry * Reference
 emptyReason ? CodeableConcept
 section * Composition.section
 = Condition resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -872,7 +872,7 @@ modifierExtension * Extension
 code * CodeableConcept
 detail * Reference
 = Consent resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -947,7 +947,7 @@ use ? code{contact-point-use}
 rank ? positiveInt
 period ? Period
 = Contract resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -1159,7 +1159,7 @@ unit ? string
 system ? uri
 code ? code
 = Coverage resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -1234,7 +1234,7 @@ extension * Extension
 path ! string
 direction ! code{sort-direction}
 = DetectedIssue resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -1268,7 +1268,7 @@ action ! CodeableConcept
 date ? dateTime
 author ? Reference(Practitioner|PractitionerRole)
 = Device resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -1339,7 +1339,7 @@ type ! CodeableConcept
 valueQuantity * Quantity
 valueCode * CodeableConcept
 = DeviceMetric resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -1365,7 +1365,7 @@ type ? code{metric-calibration-type}
 state ? code{metric-calibration-state}
 time ? instant
 = DeviceRequest resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -1404,7 +1404,7 @@ modifierExtension * Extension
 code ? CodeableConcept
 value[x] ? CodeableConcept|Quantity|Range|boolean
 = DiagnosticReport resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -1445,7 +1445,7 @@ unit ? string
 system ? uri
 code ? code
 = DocumentManifest resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -1472,7 +1472,7 @@ modifierExtension * Extension
 identifier ? Identifier
 ref ? Reference
 = DocumentReference resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -1554,7 +1554,7 @@ code ? code
 id ? string
 extension * Extension
 = Encounter resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -1633,7 +1633,7 @@ status ? code{encounter-location-status}
 physicalType ? CodeableConcept
 period ? Period
 = Endpoint resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -1653,7 +1653,7 @@ payloadMimeType * code
 address ! url
 header * string
 = EpisodeOfCare resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -1697,10 +1697,10 @@ reference ? uri
 = Extension 
 id ? string
 extension * Extension
-url ! string
+url ! uri
 value[x] ? base64Binary|boolean|canonical|code|date|dateTime|decimal|id|instant|integer|markdown|oid|positiveInt|string|time|unsignedInt|uri|url|uuid|Address|Age|Annotation|Attachment|CodeableConcept|Coding|ContactPoint|Count|Distance|Duration|HumanName|Identifier|Money|Period|Quantity|Range|Ratio|Reference|SampledData|Signature|Timing|ContactDetail|Contributor|DataRequirement|Expression|ParameterDefinition|RelatedArtifact|TriggerDefinition|UsageContext|Dosage|Meta
 = FamilyMemberHistory resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -1736,7 +1736,7 @@ contributedToDeath ? boolean
 onset[x] ? Age|Range|Period|string
 note * Annotation
 = Flag resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -1753,7 +1753,7 @@ period ? Period
 encounter ? Reference(Encounter)
 author ? Reference(Device|Organization|Patient|Practitioner|PractitionerRole)
 = Goal resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -1785,7 +1785,7 @@ measure ? CodeableConcept
 detail[x] ? Quantity|Range|CodeableConcept|string|boolean|integer|Ratio
 due[x] ? date|Duration
 = Group resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -1819,7 +1819,7 @@ entity ! Reference(Device|Group|Medication|Patient|Practitioner|PractitionerRole
 period ? Period
 inactive ? boolean
 = HealthcareService resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -1891,7 +1891,7 @@ value ? string
 period ? Period
 assigner ? Reference(Organization)
 = ImagingStudy resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -1950,7 +1950,7 @@ sopClass ! Coding
 number ? unsignedInt
 title ? string
 = Immunization resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -2017,7 +2017,7 @@ targetDisease * CodeableConcept
 doseNumber[x] ! positiveInt|string
 seriesDoses[x] ? positiveInt|string
 = ImmunizationRecommendation resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -2053,7 +2053,7 @@ modifierExtension * Extension
 code ! CodeableConcept
 value ! dateTime
 = List resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -2083,7 +2083,7 @@ deleted ? boolean
 date ? dateTime
 item ! Reference
 = Location resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -2124,7 +2124,7 @@ allDay ? boolean
 openingTime ? time
 closingTime ? time
 = Media resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -2155,7 +2155,7 @@ duration ? decimal
 content ! Attachment
 note * Annotation
 = Medication resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -2185,7 +2185,7 @@ modifierExtension * Extension
 lotNumber ? string
 expirationDate ? dateTime
 = MedicationAdministration resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -2229,7 +2229,7 @@ method ? CodeableConcept
 dose ? Quantity
 rate[x] ? Ratio|Quantity
 = MedicationDispense resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -2276,7 +2276,7 @@ type ? CodeableConcept
 reason * CodeableConcept
 responsibleParty * Reference(Practitioner|PractitionerRole)
 = MedicationRequest resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -2340,7 +2340,7 @@ modifierExtension * Extension
 allowed[x] ! boolean|CodeableConcept
 reason ? CodeableConcept
 = MedicationStatement resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -2366,7 +2366,7 @@ reasonReference * Reference(Condition|DiagnosticReport|Observation)
 note * Annotation
 dosage * Dosage
 = MessageHeader resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -2429,7 +2429,7 @@ extension * Extension
 status ! code{narrative-status}
 div ! xhtml
 = NutritionOrder resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -2506,7 +2506,7 @@ schedule ? Timing
 quantity ? Quantity
 rate[x] ? Quantity|Ratio
 = Observation resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -2558,7 +2558,7 @@ dataAbsentReason ? CodeableConcept
 interpretation * CodeableConcept
 referenceRange * Observation.referenceRange
 = OperationOutcome resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -2578,7 +2578,7 @@ diagnostics ? string
 location * string
 expression * string
 = Organization resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -2615,7 +2615,7 @@ documentation ? string
 type ! code{all-types}
 profile ? canonical
 = Parameters resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -2629,7 +2629,7 @@ value[x] ? base64Binary|boolean|canonical|code|date|dateTime|decimal|id|instant|
 resource ? Resource
 part * Parameters.parameter
 = Patient resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -2682,7 +2682,7 @@ extension * Extension
 start ? dateTime
 end ? dateTime
 = Person resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -2707,7 +2707,7 @@ modifierExtension * Extension
 target ! Reference(Patient|Person|Practitioner|RelatedPerson)
 assurance ? code{identity-assuranceLevel}
 = Practitioner resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -2734,7 +2734,7 @@ code ! CodeableConcept
 period ? Period
 issuer ? Reference(Organization)
 = PractitionerRole resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -2771,7 +2771,7 @@ modifierExtension * Extension
 description ! string
 during ? Period
 = Procedure resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -2821,7 +2821,7 @@ modifierExtension * Extension
 action ? CodeableConcept
 manipulated ! Reference(Device)
 = Provenance resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -2863,7 +2863,7 @@ unit ? string
 system ? uri
 code ? code
 = Questionnaire resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -2932,7 +2932,7 @@ extension * Extension
 modifierExtension * Extension
 value[x] ! boolean|decimal|integer|date|dateTime|time|string|uri|Attachment|Coding|Quantity|Reference
 = QuestionnaireResponse resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -2994,7 +2994,7 @@ url ? url
 document ? Attachment
 resource ? canonical
 = RelatedPerson resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -3021,7 +3021,7 @@ modifierExtension * Extension
 language ! CodeableConcept
 preferred ? boolean
 = RequestGroup resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -3084,7 +3084,7 @@ actionId ! id
 relationship ! code{action-relationship-type}
 offset[x] ? Duration|Range
 = RiskAssessment resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -3130,7 +3130,7 @@ upperLimit ? decimal
 dimensions ! positiveInt
 data ? string
 = Schedule resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -3147,7 +3147,7 @@ actor + Reference(Device|HealthcareService|Location|Patient|Practitioner|Practit
 planningHorizon ? Period
 comment ? string
 = ServiceRequest resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -3199,7 +3199,7 @@ targetFormat ? code
 sigFormat ? code
 data ? base64Binary
 = Slot resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -3219,7 +3219,7 @@ end ! instant
 overbooked ? boolean
 comment ? string
 = Specimen resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -3270,7 +3270,7 @@ capacity ? Quantity
 specimenQuantity ? Quantity
 additive[x] ? CodeableConcept|Reference(Substance)
 = Subscription resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -3294,7 +3294,7 @@ endpoint ? url
 payload ? code
 header * string
 = Substance resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -3323,7 +3323,7 @@ modifierExtension * Extension
 quantity ? Ratio
 substance[x] ! CodeableConcept|Reference(Substance)
 = Task resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code
@@ -3420,7 +3420,7 @@ extension * Extension
 code ! Coding
 value[x] ! CodeableConcept|Quantity|Range|Reference(Group|HealthcareService|InsurancePlan|Location|Organization|PlanDefinition|ResearchStudy)
 = VisionPrescription resource
-id ? string
+id ? id
 meta ? Meta
 implicitRules ? uri
 language ? code

@@ -115,6 +115,12 @@ func (d *definitions) split(s structureDefinition, m *model) []structure {
 		default:
 			d.fillTypes(&el, e, m)
 		}
+		switch { // HL7 writes these types in an extension that says less than the prose (R4 2.26.3.1, 2.1.5)
+		case s.Kind == "resource" && e.Path == s.ID+".id":
+			el.types = []string{"id"}
+		case e.Path == "Extension.url":
+			el.types = []string{"uri"}
+		}
 		p := at[parent]
 		out[p].elements = append(out[p].elements, el)
 	}
