@@ -35,7 +35,7 @@ type layer struct {
 var layers = []layer{
 	{"cmd", []string{"config", "gateway"}, []string{"*"}},
 	{"config", []string{
-		"gateway", "console", "adapters", "adapters/*", "translate", "hl7v2", "fhir",
+		"gateway", "console", "adapters", "adapters/*", "adapters/httpout", "translate", "hl7v2", "fhir",
 		"identity", "consent", "policy", "queue", "ledger",
 	}, []string{"*"}},
 	{"gateway", []string{
