@@ -70,11 +70,11 @@ func (m *Message) count(name string) int {
 
 // isSegment reports whether the line begins with a segment name: a letter, two letters or digits,
 // then the field separator or the end (HL7 v2.5.1 section 2.5.2).
-func isSegment[T string | []byte](line T, field byte) bool {
+func isSegment[T ~string | ~[]byte](line T, field byte) bool {
 	if len(line) < 3 || !isLetter(line[0]) || !isAlnum(line[1]) || !isAlnum(line[2]) {
 		return false
 	}
-	return len(line) == 3 || line[3] == field || line[3] == '\r' || line[3] == '\n'
+	return len(line) == 3 || line[3] == field
 }
 
 // nameOf returns the name a broken line seems to have, "" when it shows none. Only a name of letters
@@ -129,7 +129,8 @@ func endsInReturn(data []byte) bool {
 
 // breaksAfter reports whether what follows a \n is the end, a blank line or a segment.
 func breaksAfter(rest []byte, field byte) bool {
-	return len(rest) == 0 || rest[0] == '\r' || rest[0] == '\n' || isSegment(rest, field)
+	line := rest[:lineEnd(rest, 0)]
+	return len(line) == 0 || isSegment(line, field)
 }
 
 func isLetter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
