@@ -54,14 +54,13 @@ func (c Codec) Decode(in adapters.Inbound) (adapters.Decoded, error) {
 	return out, nil
 }
 
+// unparsed locates a parse error by its byte: the names on a JSON pointer are the sender's,
+// and in a broken document they may be anything.
 func unparsed(err error) error {
-	issue := adapters.Issue{Code: adapters.CodeMalformed, Location: "/", Text: "not readable as FHIR JSON"}
+	issue := adapters.Issue{Code: adapters.CodeMalformed, Location: "byte 0", Text: "not readable as FHIR JSON"}
 	var parse *fhir.ParseError
 	if errors.As(err, &parse) {
-		issue.Text = fmt.Sprintf("%s (byte %d)", parse.Reason, parse.Offset)
-		if parse.Pointer != "" {
-			issue.Location = parse.Pointer
-		}
+		issue.Location, issue.Text = fmt.Sprintf("byte %d", parse.Offset), parse.Reason
 	}
 	return &adapters.Refusal{Code: issue.Code, Issues: []adapters.Issue{issue}}
 }
@@ -79,7 +78,7 @@ func (d *decoding) refuse(code adapters.Code, location, text string) {
 // issueCodes maps issue-type of fhir.Validate onto the table of codes.
 var issueCodes = map[string]adapters.Code{
 	"structure":     adapters.CodeMalformed,
-	"invalid":       adapters.CodeMalformed,
+	"invalid":       adapters.CodeDataType,
 	"required":      adapters.CodeMissing,
 	"value":         adapters.CodeDataType,
 	"code-invalid":  adapters.CodeTableValue,
@@ -89,7 +88,7 @@ var issueCodes = map[string]adapters.Code{
 }
 
 func (d *decoding) validate(root *fhir.Node) {
-	for _, i := range validate(root) {
+	for _, i := range fhir.Validate(root) {
 		code, known := issueCodes[i.Code]
 		if !known {
 			code = adapters.CodeBusinessRule
