@@ -61,6 +61,15 @@ func (s *V2System) Received() [][]byte {
 	return append([][]byte(nil), s.got...)
 }
 
+// last is the newest message.
+func (s *V2System) last() []byte {
+	got := s.Received()
+	if len(got) == 0 {
+		return nil
+	}
+	return got[len(got)-1]
+}
+
 func (s *V2System) serve(ln net.Listener) {
 	for {
 		conn, err := ln.Accept()

@@ -100,21 +100,30 @@ func (s *WebSystem) serve(w http.ResponseWriter, r *http.Request) {
 // FHIRClient is a partner that speaks to the gateway's FHIR endpoint.
 type FHIRClient struct{ Base, Token string }
 
-// Do sends one resource and returns the status and the answer.
-func (c FHIRClient) Do(method, path string, body []byte) (int, []byte, error) {
+// Send sends one resource and returns the status, the gateway's id of the message, and the answer.
+func (c FHIRClient) Send(method, path string, body []byte) (status int, id string, answer []byte, err error) {
 	req, err := http.NewRequest(method, c.Base+path, bytes.NewReader(body))
 	if err != nil {
-		return 0, nil, err
+		return 0, "", nil, err
 	}
 	req.Header.Set("Content-Type", "application/fhir+json")
 	req.Header.Set("Authorization", "Bearer "+c.Token)
 	resp, err := (&http.Client{Timeout: 30 * time.Second}).Do(req)
 	if err != nil {
-		return 0, nil, err
+		return 0, "", nil, err
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	return resp.StatusCode, answer, err
+	answer, err = io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	return resp.StatusCode, resp.Header.Get("Caregate-Message-Id"), answer, err
+}
+
+// last is the newest request that carried content.
+func (s *WebSystem) last() Request {
+	got := s.Received()
+	if len(got) == 0 {
+		return Request{}
+	}
+	return got[len(got)-1]
 }
 
 // compact is for showing JSON on one line.

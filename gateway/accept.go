@@ -18,12 +18,13 @@ type inspection struct {
 	kind    Kind
 	who     person
 	referral
-	stated  []ledger.Input // decision inputs that the partner may assert
-	code    adapters.Code
-	issues  []adapters.Issue
-	held    *ledger.NewWork // why a person has to look first
-	routes  []Route
-	message string // id of the held message that is processed again
+	stated   []ledger.Input // decision inputs that the partner may assert
+	asserted bool           // it said something that enters decisions, new or not
+	code     adapters.Code
+	issues   []adapters.Issue
+	held     *ledger.NewWork // why a person has to look first
+	routes   []Route
+	message  string // id of the held message that is processed again
 }
 
 // Accept takes one message in: decode, assert, identify, label, route, and one ledger
@@ -64,7 +65,7 @@ func (g *Gateway) place(ctx context.Context, m *inspection) (adapters.Ack, ledge
 	lock.Lock()
 	defer lock.Unlock()
 	if m.code == adapters.CodeAccepted && m.held == nil {
-		if err := g.follow(ctx, m); err != nil {
+		if err := errors.Join(g.follow(ctx, m), g.compare(ctx, m)); err != nil {
 			return g.unavailable(err), ledger.Accepted{}
 		}
 		g.Labeler.Label(m.decoded.Bundle)
@@ -115,9 +116,19 @@ func (g *Gateway) chooseRoutes(m *inspection) {
 			m.routes = append(m.routes, r)
 		}
 	}
-	if len(m.routes) == 0 && m.kind != KindFacts && len(m.stated) == 0 {
+	if len(m.routes) == 0 && m.kind != KindFacts && !m.asserted {
 		m.hold("went-nowhere", "no route carries this kind of message from this partner: add a route, then resolve this item")
 	}
+}
+
+// compare leaves of what is stated only what changes the child's decision inputs.
+func (g *Gateway) compare(ctx context.Context, m *inspection) error {
+	if m.who.isNew || m.who.child == "" {
+		return nil
+	}
+	standing, _, err := g.Ledger.Inputs(ctx, m.who.child)
+	m.stated = facts(standing).changes(m.stated)
+	return err
 }
 
 // keep is the one ledger transaction of Accept, and the answer that follows from it.
@@ -181,9 +192,9 @@ func (g *Gateway) acceptance(m *inspection) *ledger.Acceptance {
 // fill adds what only a sound message of a known child brings.
 func (g *Gateway) fill(a *ledger.Acceptance, m *inspection) {
 	a.Child, a.NewChild, a.Links = m.who.child, m.who.isNew, m.who.links
-	a.Inputs = append(append(a.Inputs, m.who.inputs...), m.stated...)
-	for i := range a.Inputs {
-		a.Inputs[i].Child = m.who.child
+	for _, in := range m.stated {
+		in.Child = m.who.child
+		a.Inputs = append(a.Inputs, in)
 	}
 	a.Aliases = append(a.Aliases, m.loops...)
 	if m.move == moveBack || m.move == moveSkip {

@@ -28,8 +28,9 @@ func (g *Gateway) assert(m *inspection) {
 			g.assertAuthority(m, r)
 		}
 	}
+	m.asserted = len(m.stated) > 0
 	// A Consent filed alone says nothing else: refuse what would lie there in silence.
-	if m.kind == KindFacts && len(m.stated) == 0 && m.code == adapters.CodeAccepted {
+	if m.kind == KindFacts && !m.asserted && m.code == adapters.CodeAccepted {
 		m.refuse(adapters.CodeForbidden, adapters.Issue{Location: "Consent", Code: adapters.CodeForbidden, Text: "this partner may not file consents: its profile has to say so (asserts: consent)"})
 	}
 }
@@ -48,19 +49,20 @@ func (g *Gateway) assertConsent(m *inspection, r *fhir.Node) {
 	m.stated = append(m.stated, ledger.Input{Kind: inputConsent, Key: r.Ref(), Body: r.JSON()})
 }
 
+// assertAuthority files what a RelatedPerson says of authority. A RelatedPerson that says
+// nothing of it any more, or is no longer active, ends what it said before.
 func (g *Gateway) assertAuthority(m *inspection, r *fhir.Node) {
 	found, err := consent.AuthorityFrom(r)
-	if err == nil && len(found) == 0 {
-		return // a RelatedPerson without our extension states no authority
-	}
-	if !m.partner.Asserts[AssertAuthority] {
-		m.issues = append(m.issues, adapters.Issue{Location: "RelatedPerson.extension", Code: adapters.CodeForbidden, Text: "kept as a document: this partner may not assert authority"})
-		return
-	}
-	if err != nil {
+	switch {
+	case !m.partner.Asserts[AssertAuthority]:
+		if err != nil || len(found) > 0 {
+			m.issues = append(m.issues, adapters.Issue{Location: "RelatedPerson.extension", Code: adapters.CodeForbidden, Text: "kept as a document: this partner may not assert authority"})
+		}
+	case err != nil:
 		m.refuse(adapters.CodeBusinessRule, adapters.Issue{Location: "RelatedPerson.extension", Code: adapters.CodeBusinessRule, Text: err.Error()})
-		return
+	default:
+		body, _ := json.Marshal(found)
+		ended := len(found) == 0 || r.Get("active").Text() == "false"
+		m.stated = append(m.stated, ledger.Input{Kind: inputAuthority, Key: r.Ref(), Body: body, Ended: ended})
 	}
-	body, _ := json.Marshal(found)
-	m.stated = append(m.stated, ledger.Input{Kind: inputAuthority, Key: r.Ref(), Body: body})
 }

@@ -12,6 +12,25 @@ import (
 // facts are the decision inputs of one child, as one consistent read of the ledger gave them.
 type facts []ledger.InputVersion
 
+// changes keeps of what a message states only what does not stand already: the same fact
+// again must not re-decide everything, and what never stood cannot end.
+func (f facts) changes(stated []ledger.Input) []ledger.Input {
+	standing := map[[2]string]string{}
+	for _, in := range f {
+		if !in.Ended {
+			standing[[2]string{in.Kind, in.Key}] = string(in.Body)
+		}
+	}
+	var changed []ledger.Input
+	for _, in := range stated {
+		body, stands := standing[[2]string{in.Kind, in.Key}]
+		if in.Ended && stands || !in.Ended && (!stands || body != string(in.Body)) {
+			changed = append(changed, in)
+		}
+	}
+	return changed
+}
+
 // unreadable stands for a Consent on file that cannot be read: active, of this child, without a rule.
 func unreadable(child string) *fhir.Node {
 	return fhir.NewResource("Consent").SetText("id", "unreadable").SetText("status", "active").

@@ -13,10 +13,9 @@ import (
 
 // person is whose message it is.
 type person struct {
-	child  string // "" while unknown
-	isNew  bool
-	links  []ledger.Link
-	inputs []ledger.Input
+	child string // "" while unknown
+	isNew bool
+	links []ledger.Link
 }
 
 // childFacts are what the identity source says of a child, as a decision input.
@@ -38,7 +37,10 @@ func (g *Gateway) identify(ctx context.Context, m *inspection, word string) erro
 	case len(patients) > 1:
 		m.hold("identity", "the message speaks of several children: ask the sender for one message per child")
 	case len(patients) == 1:
-		return g.byIdentifier(ctx, m, patients[0])
+		if err := g.byIdentifier(ctx, m, patients[0]); err != nil || m.held != nil {
+			return err
+		}
+		return g.sameChild(ctx, m, refs)
 	case len(refs) > 0:
 		return g.byReference(ctx, m, refs)
 	}
@@ -62,7 +64,7 @@ func (g *Gateway) byIdentifier(ctx context.Context, m *inspection, patient *fhir
 			m.who = person{}
 			m.hold("identity", "the identifiers belong to different children: find out which is right, then resolve with the child")
 			return nil
-		case !f.Agrees(agree):
+		case !f.Agree(agree):
 			m.who = person{}
 			m.hold("identity", "the identifier is known but family name or birth date do not agree: find out which is right, then resolve with the child")
 			return nil
@@ -76,7 +78,23 @@ func (g *Gateway) byIdentifier(ctx context.Context, m *inspection, patient *fhir
 		}
 		m.who.child, m.who.isNew = ledger.NewChildID(), true
 	}
-	return g.remember(ctx, m, patient, terms, agree)
+	m.remember(patient, terms, agree)
+	return nil
+}
+
+// sameChild holds a message that names one child and refers to another.
+func (g *Gateway) sameChild(ctx context.Context, m *inspection, refs []string) error {
+	for _, ref := range refs {
+		child, err := g.childOf(ctx, m.partner.ID, ref)
+		if err != nil && !errors.Is(err, ledger.ErrNotFound) {
+			return err
+		}
+		if err == nil && child != m.who.child {
+			m.hold("identity", "the message names one child and refers to another: find out which is right, then resolve with the child")
+			return nil
+		}
+	}
+	return nil
 }
 
 // byReference knows a child by a literal reference to a Patient that this gateway has identified before.
@@ -117,26 +135,22 @@ func refTerm(scope, ref string) []byte { return []byte("reference|" + scope + "|
 
 // remember links what this message taught us: the Patient's id here, and, from a partner
 // who may assert identity, its identifiers and birth date.
-func (g *Gateway) remember(ctx context.Context, m *inspection, patient *fhir.Node, terms [][]byte, agree []byte) error {
+func (m *inspection) remember(patient *fhir.Node, terms [][]byte, agree []byte) {
+	identifies := m.partner.Asserts[AssertIdentity]
 	scope := m.partner.ID
-	if m.partner.Asserts[AssertIdentity] || m.in.Protocol == "mllp" { // ids of v2 messages are computed here, not chosen by the partner
+	if identifies || m.in.Protocol == "mllp" { // ids of v2 messages are computed here, not chosen by the partner
 		scope = ""
 	}
 	m.who.links = append(m.who.links, ledger.Link{Term: refTerm(scope, patient.Ref())})
-	known, err := g.inputs(ctx, m.who)
-	if err != nil {
-		return err
-	}
-	m.who.inputs = known.missing(m.who.inputs, inputReference, patient.Ref(), []byte(patient.Ref()))
-	if !m.partner.Asserts[AssertIdentity] {
-		return nil
+	m.stated = append(m.stated, ledger.Input{Kind: inputReference, Key: patient.Ref(), Body: []byte(patient.Ref())})
+	if !identifies {
+		return
 	}
 	for _, term := range terms {
 		m.who.links = append(m.who.links, ledger.Link{Term: term, Agree: agree})
 	}
 	facts, _ := json.Marshal(childFacts{BirthDate: patient.Get("birthDate").Text(), Flags: flagsOf(patient)})
-	m.who.inputs = known.missing(m.who.inputs, inputChild, "child", facts)
-	return nil
+	m.stated = append(m.stated, ledger.Input{Kind: inputChild, Key: "child", Body: facts})
 }
 
 // ExtensionAddressConfidential on Patient marks a child whose address is kept from all who are not expressly allowed.
@@ -149,31 +163,6 @@ func flagsOf(patient *fhir.Node) []string {
 		}
 	}
 	return nil
-}
-
-// known are the current decision inputs of a child by kind and key.
-type known map[[2]string]string
-
-func (g *Gateway) inputs(ctx context.Context, who person) (known, error) {
-	k := known{}
-	if who.isNew {
-		return k, nil
-	}
-	inputs, _, err := g.Ledger.Inputs(ctx, who.child)
-	for _, in := range inputs {
-		if !in.Ended {
-			k[[2]string{in.Kind, in.Key}] = string(in.Body)
-		}
-	}
-	return k, err
-}
-
-// missing appends an input unless it stands already: the same fact again must not re-decide everything.
-func (k known) missing(to []ledger.Input, kind, key string, body []byte) []ledger.Input {
-	if k[[2]string{kind, key}] == string(body) {
-		return to
-	}
-	return append(to, ledger.Input{Kind: kind, Key: key, Body: body})
 }
 
 // subjects returns the Patient resources of a bundle and every "Patient/id" it refers to.
