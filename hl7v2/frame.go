@@ -54,11 +54,16 @@ func NewFrameReader(r io.Reader, maxBytes int) *FrameReader {
 	return &FrameReader{r: bufio.NewReaderSize(r, 16<<10), max: maxBytes}
 }
 
-// Wait returns once the next byte is there, so that a deadline for idleness can end and one for
-// the frame begin.
+// Wait returns once a frame has begun, so that a deadline for idleness can end and one for the
+// frame begin. It passes over the blank bytes that may stand between frames.
 func (f *FrameReader) Wait() error {
-	_, err := f.r.Peek(1)
-	return err
+	for {
+		b, err := f.r.Peek(1)
+		if err != nil || f.skipping || !isBlank(b[0]) {
+			return err
+		}
+		f.discard(1)
+	}
 }
 
 // Buffered reports whether bytes are there that no Read has taken yet.
