@@ -33,7 +33,8 @@ type layer struct {
 
 // layers is the table. A folder that no row covers is refused: a new one is a decision.
 var layers = []layer{
-	{"cmd", []string{"config", "gateway"}, []string{"*"}},
+	{"cmd", []string{"config", "gateway", "demo"}, []string{"*"}},
+	{"demo", []string{"config", "gateway", "ledger", "fhir", "hl7v2", "consent", "policy", "testdata"}, nil},
 	{"config", []string{
 		"gateway", "console", "adapters", "adapters/*", "adapters/httpout", "translate", "hl7v2", "fhir",
 		"identity", "consent", "policy", "queue", "ledger",
@@ -54,6 +55,7 @@ var layers = []layer{
 	{"policy", []string{"consent", "fhir"}, nil},
 	{"queue", nil, nil},
 	{"ledger", nil, nil},
+	{"testdata", nil, nil},
 	{"prove", nil, []string{"*"}}, // not part of the product: drives it at full size, tests only
 	{".", nil, nil},               // the laws themselves
 }

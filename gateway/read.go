@@ -17,24 +17,25 @@ const projectBatch = 100
 // Read releases one resource to a partner who asks for it, decided at this instant. What
 // the partner may not see and what does not exist give the same answer.
 func (g *Gateway) Read(ctx context.Context, partner, resourceType, id string) (adapters.Permit, adapters.Ack) {
+	var none adapters.Permit // permits nothing
 	notFound := adapters.Ack{Code: adapters.CodeUnknownKey}
 	p, known := g.partners[partner]
 	if !known || p.Reads == "" {
-		return adapters.Permit{}, adapters.Ack{Code: adapters.CodeForbidden}
+		return none, adapters.Ack{Code: adapters.CodeForbidden}
 	}
 	if err := g.project(ctx); err != nil {
-		return adapters.Permit{}, g.unavailable(err)
+		return none, g.unavailable(err)
 	}
 	child, body, message, err := g.Ledger.Resource(ctx, resourceType, id)
 	if errors.Is(err, ledger.ErrNotFound) || child == "" {
-		return adapters.Permit{}, notFound
+		return none, notFound
 	}
 	if err != nil {
-		return adapters.Permit{}, g.unavailable(err)
+		return none, g.unavailable(err)
 	}
 	resource, err := fhir.Parse(body)
 	if err != nil {
-		return adapters.Permit{}, g.unavailable(err)
+		return none, g.unavailable(err)
 	}
 	bundle := fhir.NewResource("Bundle").SetText("type", "collection")
 	bundle.Add("entry", fhir.NewObject().Set("resource", resource))
@@ -44,12 +45,12 @@ func (g *Gateway) Read(ctx context.Context, partner, resourceType, id string) (a
 	})
 	if errors.Is(err, errDenied) {
 		if err := g.logRead(ctx, v, partner, message, "8"); err != nil {
-			return adapters.Permit{}, g.unavailable(err)
+			return none, g.unavailable(err)
 		}
-		return adapters.Permit{}, notFound
+		return none, notFound
 	}
 	if err != nil {
-		return adapters.Permit{}, g.unavailable(err)
+		return none, g.unavailable(err)
 	}
 	return permit, adapters.Ack{Code: adapters.CodeAccepted, MessageID: message}
 }
