@@ -67,9 +67,9 @@ type Outbound struct {
 	ControlID string     // MSH-10 of the rendered message, at most 20 characters
 	Event     string     // the Event of the message that caused the delivery
 	Origin    Origin
-	ReplyTo   string     // the receiver's own control id that this message answers (MSA-2); "" for none
-	Notices   []string   // redisclosure notices that must travel with it; a codec that cannot carry them refuses
-	Created   time.Time  // when the delivery was created; the only time a rendering may show
+	ReplyTo   string    // the receiver's own control id that this message answers (MSA-2); "" for none
+	Notices   []string  // redisclosure notices that must travel with it; a codec that cannot carry them refuses
+	Created   time.Time // when the delivery was created; the only time a rendering may show
 }
 
 // Origin names the message behind a delivery, so that it can be traced at every destination.
