@@ -1,0 +1,4 @@
+package config
+
+// OperatorID is the built-in partner who stands for the person at the command line.
+const OperatorID = "operator"

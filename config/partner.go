@@ -1,0 +1,158 @@
+package config
+
+import "time"
+
+// Partner is one file of partners/: an organisation that sends or receives.
+type Partner struct {
+	// ID is the name of the file without .yaml; it stands in routes, logs and explanations.
+	ID string `yaml:"id"`
+	// Name in words.
+	Name string `yaml:"name"`
+	// Organization is who the partner is to the law; no message can change it.
+	Organization Organization `yaml:"organization"`
+	// Asserts lists what the partner may state so that it enters decisions; by default nothing.
+	Asserts []string `yaml:"asserts" enum:"identity,consent,authority,custody,order,label"`
+	// Duplicates says what happens when a control id comes again.
+	Duplicates Duplicates `yaml:"duplicates"`
+	// Reads is the purpose of use (v3-ActReason) of the partner's FHIR reads; empty refuses reads.
+	Reads string `yaml:"reads"`
+	// Endpoints are the protocols that the partner speaks.
+	Endpoints Endpoints `yaml:"endpoints"`
+
+	file   string
+	broken bool // its file could not be read: nothing more can be said about it
+}
+
+// Organization is who a partner is to the law.
+type Organization struct {
+	// Reference is the organisation as consents name it, "Organization/ID".
+	Reference string `yaml:"reference" required:"true"`
+	// Ancestors are the organisations it is part of, nearest first.
+	Ancestors []string `yaml:"ancestors"`
+	// Type is the kind of organisation: prov, govt, edu, cg, crisis-response ...
+	Type string `yaml:"type"`
+	// Role of those who receive there.
+	Role string `yaml:"role"`
+	// Clinician says that a clinician receives it.
+	Clinician bool `yaml:"clinician"`
+	// MemberOf are groups and care teams that consents name.
+	MemberOf []string `yaml:"memberOf"`
+	// EducationalInterest says that a legitimate educational interest was determined (34 CFR 99.31(a)(1)).
+	EducationalInterest bool `yaml:"educationalInterest"`
+	// Identifiers are the organisation's own, as consents may name it by them.
+	Identifiers []Identifier `yaml:"identifiers"`
+}
+
+// Identifier is a business identifier.
+type Identifier struct {
+	// System is the URI of the numbering.
+	System string `yaml:"system" required:"true"`
+	// Value is the number in it.
+	Value string `yaml:"value" required:"true"`
+}
+
+// Duplicates says what happens when a control id comes again.
+type Duplicates struct {
+	// Window is how long a control id stays reserved after it was accepted.
+	Window time.Duration `yaml:"window" default:"168h" min:"0s"`
+	// Conflict is what the same id with other content means: refuse it, or accept and flag it.
+	Conflict string `yaml:"conflict" enum:"refuse,flag" default:"refuse"`
+}
+
+// Endpoints are the protocols of a partner; at least one.
+type Endpoints struct {
+	// MLLP is HL7 v2 over MLLP.
+	MLLP *MLLP `yaml:"mllp"`
+	// FHIR is FHIR R4 over HTTP.
+	FHIR *FHIR `yaml:"fhir"`
+	// EdFi is an Ed-Fi Data Standard API that is written to.
+	EdFi *EdFi `yaml:"edfi"`
+}
+
+// MLLP is HL7 v2 over MLLP, in one or both directions.
+type MLLP struct {
+	// Listen is our host:port for this partner alone: who connects there is the partner.
+	Listen string `yaml:"listen"`
+	// TLS is the certificate of that listener.
+	TLS *ServerTLS `yaml:"tls"`
+	// Connect is the partner's host:port.
+	Connect string `yaml:"connect"`
+	// ConnectTLS secures the connection to the partner; absent means plain text.
+	ConnectTLS *ClientTLS `yaml:"connectTLS"`
+	// Insecure permits plain text beyond the loopback interface, inside a tunnel for example.
+	Insecure bool `yaml:"insecure"`
+	// Enhanced says which acknowledgement mode holds where MSH-15 and MSH-16 are empty.
+	Enhanced bool `yaml:"enhanced"`
+	// Processing lists the processing ids that are taken, such as P and T; empty takes all.
+	Processing []string `yaml:"processing"`
+	// Versions lists the HL7 versions that are taken, such as 2.5.1; empty takes all that are supported.
+	Versions []string `yaml:"versions"`
+	// Profile is how this partner's HL7 v2 looks, here or in a file of its own.
+	Profile Profile `yaml:"profile"`
+}
+
+// FHIR is FHIR R4 over HTTP, in one or both directions.
+type FHIR struct {
+	// Token is the bearer token that the partner presents to us; without one it cannot send.
+	Token Secret `yaml:"token"`
+	// URL is the base address that the partner receives at.
+	URL string `yaml:"url"`
+	// Bearer is the token that we present to it.
+	Bearer Secret `yaml:"bearer"`
+	// ClientCredentials are used to fetch a token instead.
+	ClientCredentials *ClientCredentials `yaml:"clientCredentials"`
+	// TLS says whom we trust there and what we show.
+	TLS *ClientTLS `yaml:"tls"`
+	// AllowPrivate permits a private or loopback address; such addresses are refused otherwise.
+	AllowPrivate bool `yaml:"allowPrivate"`
+	// Mode is what the partner takes: one transaction, or one message Bundle.
+	Mode string `yaml:"mode" enum:"transaction,message" default:"transaction"`
+}
+
+// EdFi is an Ed-Fi API that contacts, addresses and characteristics are written to.
+type EdFi struct {
+	// URL is the base address of the API, without /data/v3.
+	URL string `yaml:"url" required:"true"`
+	// TokenURL is the token endpoint; URL/oauth/token where absent.
+	TokenURL string `yaml:"tokenURL"`
+	// Key names us there.
+	Key Secret `yaml:"key" required:"true"`
+	// Secret proves it.
+	Secret Secret `yaml:"secret" required:"true"`
+	// TLS says whom we trust there and what we show.
+	TLS *ClientTLS `yaml:"tls"`
+	// AllowPrivate permits a private or loopback address; such addresses are refused otherwise.
+	AllowPrivate bool `yaml:"allowPrivate"`
+	// StudentSystem is the identifier system whose value is the studentUniqueId.
+	StudentSystem string `yaml:"studentSystem" required:"true"`
+	// EducationOrganizationID is the district or school that is written for.
+	EducationOrganizationID int `yaml:"educationOrganizationId" required:"true"`
+	// DoNotPublish marks addresses and telephone numbers as not for publication.
+	DoNotPublish bool `yaml:"doNotPublish"`
+	// Descriptors map FHIR codes to the descriptor URIs of this API.
+	Descriptors Descriptors `yaml:"descriptors"`
+}
+
+// Descriptors map FHIR codes to the descriptor URIs of one Ed-Fi API.
+type Descriptors struct {
+	// Relation maps "SYSTEM|CODE" of a relationship.
+	Relation map[string]string `yaml:"relation"`
+	// Telephone maps ContactPoint.use.
+	Telephone map[string]string `yaml:"telephone"`
+	// Address maps Address.use.
+	Address map[string]string `yaml:"address"`
+	// State maps the postal code of a state.
+	State map[string]string `yaml:"state"`
+}
+
+// ClientCredentials are an OAuth 2.0 client credentials grant (RFC 6749 section 4.4).
+type ClientCredentials struct {
+	// TokenURL is the token endpoint.
+	TokenURL string `yaml:"tokenURL" required:"true"`
+	// ClientID names us there.
+	ClientID Secret `yaml:"clientID" required:"true"`
+	// Secret proves it.
+	Secret Secret `yaml:"secret" required:"true"`
+	// Scope that is asked for.
+	Scope string `yaml:"scope"`
+}
