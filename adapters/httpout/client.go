@@ -145,6 +145,9 @@ type Answer struct {
 // Do makes one exchange, with one new token when the old one is refused. An error is a
 // *adapters.Failure: no answer came. Any answer at all, also 500, is an Answer.
 func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
+	if over(r.WriteBy) {
+		return Answer{}, tooLate()
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	token, err := c.token(ctx)
@@ -160,6 +163,12 @@ func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
 		return Answer{}, err
 	}
 	return c.exchange(ctx, r, token)
+}
+
+func over(writeBy time.Time) bool { return !writeBy.IsZero() && !time.Now().Before(writeBy) }
+
+func tooLate() error {
+	return &adapters.Failure{Code: adapters.CodeTimeout, Detail: "the time to write was over before the first byte"}
 }
 
 func (c *Client) token(ctx context.Context) (string, error) {
@@ -187,8 +196,8 @@ func (c *Client) exchange(ctx context.Context, r Request, token string) (Answer,
 }
 
 func (c *Client) roundTrip(request *retryablehttp.Request, writeBy time.Time) (Answer, error) {
-	if !writeBy.IsZero() && !time.Now().Before(writeBy) {
-		return Answer{}, &adapters.Failure{Code: adapters.CodeTimeout, Detail: "the time to write was over before the first byte"}
+	if over(writeBy) { // connecting and the token took time
+		return Answer{}, tooLate()
 	}
 	// The kernel refuses to take bytes after the deadline, whatever the goroutines do.
 	// A reused connection gets its deadline anew, also a zero one.
