@@ -1,9 +1,66 @@
 package ledger
 
-import "time"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
 
 // LaneDue says when a lane needs a worker; a zero Due means that nothing waits on it.
 type LaneDue struct {
 	Lane, Destination string
 	Due               time.Time
+}
+
+// headOrder is the order of a lane. Held and failed deliveries are skipped: they block
+// nothing behind them, and when they are pending again they take their old place.
+const headOrder = "state IN ('pending', 'intended') ORDER BY urgency, seq, ordinal LIMIT 1"
+
+// Head returns the delivery of a lane whose turn it is: the lowest (urgency, seq, ordinal)
+// that is pending or intended, whether or not it is due. ErrNotFound means that the lane is empty.
+func (l *Ledger) Head(ctx context.Context, lane string) (Delivery, error) {
+	list, err := l.deliveries(ctx, "WHERE d.lane = ? AND "+headOrder, lane)
+	if err == nil && len(list) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return Delivery{}, fmt.Errorf("head of lane: %w", err)
+	}
+	return list[0], nil
+}
+
+// DueLanes returns every lane on which something is pending or intended, with the due time
+// of its head: what a schedule is rebuilt from, in O(lanes). An intended head is due when
+// the gate of its last attempt has expired.
+func (l *Ledger) DueLanes(ctx context.Context) ([]LaneDue, error) {
+	var list []LaneDue
+	// The inner query is a scan of the partial index delivery_lane.
+	err := l.read.each(ctx, `SELECT d.lane, d.destination, d.due FROM
+		(SELECT DISTINCT lane FROM delivery WHERE state IN ('pending', 'intended')) w
+		JOIN delivery d ON d.id = (SELECT id FROM delivery WHERE lane = w.lane AND `+headOrder+`)
+		ORDER BY d.due`, nil, func(scan scanner) error {
+		var lane LaneDue
+		var due int64
+		err := scan(&lane.Lane, &lane.Destination, &due)
+		lane.Due = instant(due)
+		list = append(list, lane)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("due lanes: %w", err)
+	}
+	return list, nil
+}
+
+// laneDue is what a worker that has the lane tells the schedule.
+func (t *tx) laneDue(lane, destination string) (LaneDue, error) {
+	next := LaneDue{Lane: lane, Destination: destination}
+	var due int64
+	err := t.row("SELECT due FROM delivery WHERE lane = ? AND "+headOrder, []any{lane}, &due)
+	if errors.Is(err, ErrNotFound) {
+		return next, nil
+	}
+	next.Due = instant(due)
+	return next, err
 }
