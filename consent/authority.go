@@ -1,12 +1,99 @@
 package consent
 
-import "caregate/fhir"
+import (
+	"fmt"
+	"slices"
+	"time"
 
-// ExtensionGuardianAuthority is the published extension on RelatedPerson that carries authority.
+	"caregate/fhir"
+)
+
+// ExtensionGuardianAuthority is the published extension on RelatedPerson that carries
+// authority: domain 1..*, basis, start, end, evidence (docs/fhir).
 const ExtensionGuardianAuthority = "http://systems-of-care.example/fhir/StructureDefinition/guardian-authority"
 
-// AuthorityFrom reads the guardian-authority extensions of a RelatedPerson.
-func AuthorityFrom(relatedPerson *fhir.Node) ([]Authority, error) { return nil, nil }
+// domains is the closed list of domains of authority.
+var domains = []string{DomainAll, DomainHealth, DomainMentalHealth, DomainSUD, DomainHIV, DomainEducation, DomainChildWelfare, DomainOrdinaryCare}
 
-// Evaluate computes the facts of a request; it never fails: what cannot be read counts against disclosure.
-func (r Request) Evaluate() Facts { return Facts{} }
+// AuthorityFrom reads the guardian-authority extensions of a RelatedPerson. It refuses an
+// extension without a known domain or with an unreadable date; the error names the place, not the value.
+func AuthorityFrom(relatedPerson *fhir.Node) ([]Authority, error) {
+	var out []Authority
+	for i, ext := range relatedPerson.Get("extension").Items() {
+		if ext.Get("url").Text() != ExtensionGuardianAuthority {
+			continue
+		}
+		a := Authority{Holder: relatedPerson.Ref(), Source: relatedPerson.Ref(), Relationship: relationship(relatedPerson)}
+		for _, part := range ext.Get("extension").Items() {
+			a.take(part)
+		}
+		if err := a.check(); err != nil {
+			return nil, fmt.Errorf("RelatedPerson.extension[%d]: %w", i, err)
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}
+
+func (a *Authority) take(part *fhir.Node) {
+	switch part.Get("url").Text() {
+	case "domain":
+		a.Domains = append(a.Domains, part.Get("valueCode").Text())
+	case "basis":
+		a.Basis = part.Get("valueString").Text()
+	case "start":
+		a.Start = part.Get("valueDate").Text()
+	case "end":
+		a.End = part.Get("valueDate").Text()
+	case "evidence":
+		a.Evidence = reference(part.Get("valueReference"))
+	}
+}
+
+func (a *Authority) check() error {
+	if len(a.Domains) == 0 {
+		return fmt.Errorf("needs a domain")
+	}
+	for _, d := range a.Domains {
+		if !slices.Contains(domains, d) {
+			return fmt.Errorf("domain is not a known code")
+		}
+	}
+	if _, err := newPeriod(a.Start, a.End); err != nil {
+		return fmt.Errorf("start or end: %w", err)
+	}
+	return nil
+}
+
+func relationship(relatedPerson *fhir.Node) string {
+	for c := range codings(relatedPerson.Get("relationship").Item(0)) {
+		return c.code
+	}
+	return ""
+}
+
+// covers reports whether the authority holds for one domain on the day of an instant.
+func (a *Authority) covers(domain string, at time.Time, zone *time.Location) bool {
+	named := slices.Contains(a.Domains, DomainAll) || slices.Contains(a.Domains, domain)
+	return named && !a.Endangerment && inForce(a.Start, a.End, at, zone, false)
+}
+
+// holds reports whether a holder has authority in every domain of a record at an instant.
+func (r *Request) holds(holder string, domains []string, at time.Time) bool {
+	for _, d := range domains {
+		has := slices.ContainsFunc(r.Authorities, func(a Authority) bool {
+			return a.Holder == holder && a.covers(d, at, r.zone())
+		})
+		if !has {
+			return false
+		}
+	}
+	return holder != ""
+}
+
+func (r *Request) zone() *time.Location {
+	if r.Zone == nil {
+		return time.UTC
+	}
+	return r.Zone
+}

@@ -78,6 +78,22 @@ type Authority struct {
 type Filed struct {
 	Node    *fhir.Node
 	Version string
+
+	compiled *directive
+}
+
+// File compiles a Consent once, for decisions that will use it many times.
+func File(n *fhir.Node, version string) Filed {
+	f := Filed{Node: n, Version: version}
+	f.compiled = compile(f)
+	return f
+}
+
+func (f Filed) directive() *directive {
+	if f.compiled != nil {
+		return f.compiled
+	}
+	return compile(f)
 }
 
 // Identifier is a business identifier of a recipient.

@@ -3,7 +3,16 @@
 // or unknown withholds.
 package policy
 
-import "time"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"caregate/consent"
+)
 
 // The effects of a decision.
 const (
@@ -14,13 +23,13 @@ const (
 
 // Decision is the answer for one delivery, resource by resource.
 type Decision struct {
-	ID          string             `json:"id"`
+	ID          string             `json:"id"` // of this decision: the same facts under the same law give the same one
 	Effect      string             `json:"effect"`
 	Resources   []ResourceDecision `json:"resources"`
 	Obligations []Obligation       `json:"obligations,omitempty"`
-	Law         map[string]string  `json:"law"`                // bundle -> revision
-	Consents    []string           `json:"consents,omitempty"` // "Consent/c1@version" that were used
-	ValidUntil  time.Time          `json:"validUntil,omitzero"`
+	Law         map[string]string  `json:"law"`                 // bundle -> revision
+	Consents    []string           `json:"consents,omitempty"`  // "Consent/c1@version" in force for this child
+	ValidUntil  time.Time          `json:"validUntil,omitzero"` // from this instant on decide again; zero is never
 }
 
 // ResourceDecision says whether one resource goes, without which elements, and why.
@@ -38,7 +47,7 @@ type Reason struct {
 	Cite    string `json:"cite,omitempty"`
 	Text    string `json:"text,omitempty"`
 	Consent string `json:"consent,omitempty"`
-	Path    string `json:"path,omitempty"`
+	Path    string `json:"path,omitempty"`  // of the provision
 	Needs   string `json:"needs,omitempty"` // nearest missing item in plain words
 }
 
@@ -50,5 +59,53 @@ type Obligation struct {
 	TextRef string   `json:"textRef,omitempty"`
 }
 
-// Digest is a SHA-256 over everything that a change of decision would change, not over the ID.
-func (d Decision) Digest() string { return "" }
+// finish derives the effect and the ID from what was decided.
+func (d *Decision) finish(r *consent.Request) {
+	released, cut := 0, false
+	for _, rd := range d.Resources {
+		if rd.Withheld {
+			cut = true
+			continue
+		}
+		released++
+		cut = cut || len(rd.Redact) > 0
+	}
+	switch {
+	case released == 0:
+		d.Effect = Deny
+	case cut:
+		d.Effect = PermitWithRedaction
+	default:
+		d.Effect = Permit
+	}
+	sum := sha256.Sum256([]byte(d.Digest() + "|" + r.AsOf.UTC().Format(time.RFC3339Nano) + "|" + r.Child.Ref + "|" + r.Recipient.Ref + "|" + r.Recipient.Organization + "|" + r.Purpose))
+	d.ID = "d-" + hex.EncodeToString(sum[:12])
+}
+
+// Digest is a SHA-256 over everything that a change of decision would change: what goes,
+// without which elements, under which duties, by which law and consents. Neither the ID, the
+// wording of reasons nor ValidUntil is part, so that a repeat of an unchanged decision has the same one.
+func (d Decision) Digest() string {
+	h := sha256.New()
+	enc := json.NewEncoder(h)
+	resources := slices.Clone(d.Resources)
+	slices.SortFunc(resources, func(a, b ResourceDecision) int { return strings.Compare(a.Ref, b.Ref) })
+	type line struct {
+		Ref      string
+		Withheld bool
+		Redact   []string
+		Codes    []string
+	}
+	for _, rd := range resources {
+		l := line{rd.Ref, rd.Withheld, slices.Sorted(slices.Values(rd.Redact)), nil}
+		for _, reason := range rd.Reasons {
+			l.Codes = append(l.Codes, reason.Rule+"|"+reason.Code+"|"+reason.Consent+"|"+reason.Path)
+		}
+		slices.Sort(l.Codes)
+		_ = enc.Encode(l) // a hash does not fail
+	}
+	_ = enc.Encode(d.Obligations)
+	_ = enc.Encode(d.Law)
+	_ = enc.Encode(slices.Sorted(slices.Values(d.Consents)))
+	return hex.EncodeToString(h.Sum(nil))
+}

@@ -3,10 +3,11 @@ package policy
 import (
 	"context"
 	"embed"
+	"fmt"
 	"io/fs"
 	"time"
 
-	"caregate/consent"
+	"github.com/open-policy-agent/opa/v1/rego"
 )
 
 //go:embed all:bundles
@@ -16,33 +17,96 @@ var bundles embed.FS
 var labels embed.FS
 
 // Bundles returns the law that is built in.
-func Bundles() fs.FS { sub, _ := fs.Sub(bundles, "bundles"); return sub }
+func Bundles() fs.FS { return subtree(bundles, "bundles") }
 
 // Labels returns the label tables that are built in, for LoadLabeler.
-func Labels() fs.FS { sub, _ := fs.Sub(labels, "labels"); return sub }
+func Labels() fs.FS { return subtree(labels, "labels") }
+
+func subtree(tree embed.FS, dir string) fs.FS {
+	sub, err := fs.Sub(tree, dir)
+	if err != nil { // only a malformed constant could cause it
+		panic(err)
+	}
+	return sub
+}
 
 // Limits bound one load and one decision.
 type Limits struct {
-	Decide time.Duration // per decision; DefaultDecide when zero
-	Test   time.Duration // for the embedded tests of all bundles; DefaultTest when zero
+	Decide time.Duration // one decision; DefaultDecide when zero
+	Test   time.Duration // the embedded tests of all bundles; DefaultTest when zero
 }
 
 // Default limits.
 const (
-	DefaultDecide = 2 * time.Second // far above the 5 ms a large bundle takes, so that only a fault reaches it
-	DefaultTest   = 30 * time.Second
+	DefaultDecide = 2 * time.Second // far above the few ms of a large delivery, so that only a fault reaches it
+	DefaultTest   = 60 * time.Second
 )
 
-// Engine is compiled law, safe for concurrent use.
-type Engine struct{}
-
-// Load compiles the named bundles of the tree, refuses impure builtins and runs the embedded tests.
-func Load(ctx context.Context, tree fs.FS, names []string, at Limits) (*Engine, error) {
-	return &Engine{}, nil
+// Engine is compiled law, immutable and safe for concurrent use. A new revision is a new Engine.
+type Engine struct {
+	query    rego.PreparedEvalQuery
+	law      *law
+	decide   time.Duration
+	revision map[string]string
 }
 
-// Decide answers one request; it never fails: whatever goes wrong withholds with code "policy-error".
-func (e *Engine) Decide(ctx context.Context, r consent.Request) Decision { return Decision{Effect: Deny} }
+// entryPoint is the one rule that Go asks for.
+const entryPoint = "data.caregate.decision.result"
 
-// Revision returns bundle name -> revision of the law in force.
-func (e *Engine) Revision() map[string]string { return nil }
+// Load compiles the named bundles of the tree ("core" is always part), allowing only pure
+// builtins, and runs their embedded tests. Any failure is an error, and the caller keeps the
+// Engine that it has.
+func Load(ctx context.Context, tree fs.FS, names []string, at Limits) (*Engine, error) {
+	src, err := readSource(tree, names)
+	if err != nil {
+		return nil, err
+	}
+	law, err := newLaw(src.data)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, orDefault(at.Test, DefaultTest))
+	defer cancel()
+	query, err := prepare(ctx, src)
+	if err != nil {
+		return nil, err
+	}
+	if err := runTests(ctx, src); err != nil {
+		return nil, err
+	}
+	return &Engine{query: query, law: law, decide: orDefault(at.Decide, DefaultDecide), revision: src.revisions}, nil
+}
+
+func orDefault(d, fallback time.Duration) time.Duration {
+	if d == 0 {
+		return fallback
+	}
+	return d
+}
+
+// Revision returns bundle name -> revision of the law in force: the manifest's revision and
+// a hash of the bundle's content, so that an edit without a new revision still shows.
+func (e *Engine) Revision() map[string]string {
+	out := make(map[string]string, len(e.revision))
+	for name, rev := range e.revision {
+		out[name] = rev
+	}
+	return out
+}
+
+func prepare(ctx context.Context, src *source) (rego.PreparedEvalQuery, error) {
+	compiler, err := src.compile()
+	if err != nil {
+		return rego.PreparedEvalQuery{}, err
+	}
+	query, err := rego.New(
+		rego.Query(entryPoint),
+		rego.Compiler(compiler),
+		rego.Store(src.store()),
+		rego.StrictBuiltinErrors(true),
+	).PrepareForEval(ctx)
+	if err != nil {
+		return rego.PreparedEvalQuery{}, fmt.Errorf("prepare law: %w", err)
+	}
+	return query, nil
+}

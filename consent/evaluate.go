@@ -1,0 +1,192 @@
+package consent
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// evaluation is one request at work.
+type evaluation struct {
+	req    *Request
+	zone   *time.Location
+	all    []*directive // of this child
+	usable []*directive
+	facts  *Facts
+}
+
+// Evaluate computes the facts of a request. It never fails: what cannot be read counts against disclosure.
+func (r Request) Evaluate() Facts {
+	f := Facts{
+		LocalDate: r.AsOf.In(r.zone()).Format("2006-01-02"),
+		Age:       ageOn(r.Child.BirthDate, r.AsOf, r.zone()),
+	}
+	f.Adult = r.Child.Emancipated || f.Age >= majority
+	e := &evaluation{req: &r, zone: r.zone(), facts: &f}
+	for _, filed := range r.Consents {
+		e.file(filed.directive())
+	}
+	e.group()
+	f.ValidUntil = e.nextChange()
+	f.evaluation = e
+	return f
+}
+
+const majority = 18 // years, in every jurisdiction that is modelled
+
+// file sorts a consent into unreadable, unused and usable. Status is read before anything
+// else that could block: a consent that is over or not yet given blocks nothing.
+func (e *evaluation) file(d *directive) {
+	unused := func(code, needs string) {
+		e.facts.Unused = append(e.facts.Unused, Unused{d.ref, code, needs})
+	}
+	if d.patient != "" && !e.req.Child.Is(d.patient) {
+		return
+	}
+	e.all = append(e.all, d)
+	switch {
+	case statuses[d.status] && d.status != "active":
+		unused("status:"+d.status, "needs "+d.ref+" to be active; its status is "+d.status)
+	case len(d.problems) > 0:
+		p := d.problems[0]
+		e.facts.Unreadable = append(e.facts.Unreadable, Unused{d.ref, "consent-unprocessable", "needs " + d.ref + " corrected: " + p.Path + " " + p.Text})
+	case !d.scoped:
+	case e.req.AsOf.Before(d.dateTime.start(e.zone)):
+		unused("future-signed", "needs the day on which "+d.ref+" is given to come")
+	case d.root.when.period.notYet(e.req.AsOf, e.zone):
+		unused("not-yet-in-force", "needs the period of "+d.ref+" to begin")
+	case d.root.when.period.over(e.req.AsOf, e.zone):
+		unused("expired", "needs a renewed consent: the period of "+d.ref+" has ended")
+	default:
+		e.usable = append(e.usable, d)
+		e.facts.Usable = append(e.facts.Usable, d.ref+"@"+d.version)
+	}
+}
+
+// group puts resources with the same facts under one signature, in the order of the request.
+func (e *evaluation) group() {
+	index := map[string]int{}
+	for _, res := range e.req.Resources {
+		it := newItem(res, &e.req.Child)
+		found := e.ask(it)
+		orders := e.orders(it, it.labels.domains())
+		key := e.key(it, found, orders)
+		at, known := index[key]
+		if !known {
+			at = len(e.facts.Signatures)
+			index[key] = at
+			e.facts.Signatures = append(e.facts.Signatures, e.signature(it, found, orders))
+		}
+		refs := &e.facts.Signatures[at].Refs
+		*refs = append(*refs, res.Ref)
+	}
+}
+
+// key holds everything that a signature depends on, so that equal keys have equal facts.
+func (e *evaluation) key(it *item, found []*rule, orders []AppliedOrder) string {
+	kind := ""
+	if it.patient == patientNone {
+		kind = it.kind
+	}
+	b := fmt.Appendf(nil, "%s|%s|%x|%d|%t|%t|", it.patient, kind, it.labels.bits, it.labels.effectiveRank(), it.labels.unknown, e.keeps(it))
+	for _, r := range found {
+		b = fmt.Appendf(b, "%p|", r)
+	}
+	for _, o := range orders {
+		b = append(b, o.ID...)
+	}
+	return string(b)
+}
+
+// ask has every usable consent speak about the record; nil where one says nothing.
+func (e *evaluation) ask(it *item) []*rule {
+	q := e.question(it)
+	found := make([]*rule, len(e.usable))
+	for i, d := range e.usable {
+		found[i] = d.root.decide(q)
+	}
+	return found
+}
+
+func (e *evaluation) keeps(it *item) bool {
+	return it.custodian != "" && it.custodian == e.req.Recipient.Organization
+}
+
+func (e *evaluation) signature(it *item, found []*rule, orders []AppliedOrder) Signature {
+	s := Signature{
+		Patient: it.patient, Confidentiality: it.labels.confidentialityName(), Labels: it.labels.codes(),
+		UnknownLabel: it.labels.unknown, Domains: it.labels.domains(), OwnCustodian: e.keeps(it), Orders: orders,
+	}
+	if it.patient == patientNone {
+		s.Kind = it.kind
+	}
+	s.Guardian = e.guardian(s.Domains)
+	s.JointRequired = e.jointRequired(s.Domains)
+	s.Notify = e.notify(s.Domains)
+	e.provisions(it, found, &s)
+	return s
+}
+
+// guardian looks at the recipient, and at the organisation it belongs to: the State acts through its staff.
+func (e *evaluation) guardian(domains []string) Guardian {
+	var g Guardian
+	for _, holder := range []string{e.req.Recipient.Ref, e.req.Recipient.Organization} {
+		g.Authority = g.Authority || e.req.holds(holder, domains, e.req.AsOf)
+		for _, a := range e.req.Authorities {
+			if holder != "" && a.Holder == holder {
+				g.Known = true
+				g.Endangerment = g.Endangerment || a.Endangerment
+			}
+		}
+	}
+	return g
+}
+
+// notify lists the guardians with authority in every domain of the record whom no order restricts.
+func (e *evaluation) notify(domains []string) []string {
+	var out []string
+	for _, a := range e.req.Authorities {
+		if slices.Contains(out, a.Holder) || e.restricted(a.Holder) || !e.req.holds(a.Holder, domains, e.req.AsOf) {
+			continue
+		}
+		out = append(out, a.Holder)
+	}
+	return out
+}
+
+// jointRequired lists who must all have signed: by each domain of the record, else for all.
+func (e *evaluation) jointRequired(domains []string) []string {
+	var out []string
+	for _, d := range domains {
+		refs, named := e.req.Child.JointRequired[d]
+		if !named {
+			refs = e.req.Child.JointRequired[DomainAll]
+		}
+		for _, ref := range refs {
+			if !slices.Contains(out, ref) {
+				out = append(out, ref)
+			}
+		}
+	}
+	return out
+}
+
+// provisions turns what the consents say about the record into grants and denials.
+func (e *evaluation) provisions(it *item, found []*rule, s *Signature) {
+	for i, d := range e.usable {
+		switch r := found[i]; {
+		case r == nil:
+		case r.permit:
+			s.Grants = append(s.Grants, e.grant(d, r, it, s.Domains))
+		case r != d.root || !d.root.residual():
+			s.Denies = append(s.Denies, Denial{d.ref, r.path})
+		}
+	}
+	for i := range s.Grants {
+		s.Grants[i].Joint = e.joint(s.Grants[i].Consent, s)
+	}
+}
+
+func (e *evaluation) question(it *item) *question {
+	return &question{asOf: e.req.AsOf, zone: e.zone, action: e.req.Action, purpose: e.req.Purpose, to: &e.req.Recipient, item: it}
+}

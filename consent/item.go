@@ -1,0 +1,161 @@
+package consent
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"caregate/fhir"
+)
+
+// item is what a decision reads of one resource.
+type item struct {
+	ref, kind string
+	labels    labelSet
+	codes     []coding
+	refs      []string // every reference it makes
+	authors   []string
+	dates     []*fhir.Node // date and Period elements, the most telling first
+	custodian string
+	patient   string // whose it is: patientChild, patientOther, patientNone or patientUnknown
+}
+
+// Whose record a resource is.
+const (
+	patientChild   = "child"
+	patientOther   = "other"   // it speaks of some other patient
+	patientNone    = "none"    // it makes no statement about any patient
+	patientUnknown = "unknown" // it names a patient in a way that cannot be resolved
+)
+
+// patientElements are the elements of the R4 patient compartment that say whose a resource is.
+var patientElements = []string{"patient", "subject", "for", "beneficiary", "individual", "policyHolder", "subscriber"}
+
+// participantElements are lists or single elements whose actor may be the patient.
+var participantElements = []string{"participant", "actor", "member", "agent", "target", "link", "entity"}
+
+var authorElements = []string{"author", "recorder", "asserter", "requester", "performer", "informationSource", "prescriber", "sender", "source"}
+
+// dateElements are read in this order; the first that is there dates the record.
+var dateElements = []string{
+	"effectiveDateTime", "effectivePeriod", "effectiveInstant", "occurrenceDateTime", "occurrencePeriod",
+	"performedDateTime", "performedPeriod", "recordedDate", "authoredOn", "date", "period", "servicedDate",
+	"servicedPeriod", "onsetDateTime", "onsetPeriod", "authored", "issued", "sent", "start", "created", "recorded", "lastModified",
+}
+
+func newItem(r Resource, child *Child) *item {
+	n := r.Node
+	it := &item{ref: r.Ref, kind: n.ResourceType(), labels: resourceLabels(n), custodian: reference(n.Get("custodian"))}
+	for _, name := range []string{"code", "type", "medicationCodeableConcept", "vaccineCode"} {
+		for c := range codings(n.Get(name)) {
+			it.codes = append(it.codes, c)
+		}
+	}
+	it.refs = references(n, nil)
+	for _, name := range authorElements {
+		it.authors = references(n.Get(name), it.authors)
+	}
+	for _, name := range dateElements {
+		if d := n.Get(name); d != nil {
+			it.dates = append(it.dates, d)
+		}
+	}
+	it.patient = it.whose(n, child)
+	return it
+}
+
+// Mentions reports whether a reference to the resource stands anywhere below the node.
+func Mentions(n *fhir.Node, ref string) bool {
+	return slices.Contains(references(n, nil), ref)
+}
+
+// references lists every reference below a node.
+func references(n *fhir.Node, out []string) []string {
+	if r := n.Get("reference"); r.Kind() == fhir.String {
+		out = append(out, reference(n))
+	}
+	for _, m := range n.Members() {
+		if m.Kind() >= fhir.Array {
+			out = references(m, out)
+		}
+	}
+	for _, m := range n.Items() {
+		out = references(m, out)
+	}
+	return out
+}
+
+// whose says whether the record is the child's. One other patient anywhere in the elements
+// that name patients makes it another's: a record of two children is not released for one.
+func (it *item) whose(n *fhir.Node, child *Child) string {
+	if it.kind == "Patient" {
+		if child.Is(it.ref) {
+			return patientChild
+		}
+		return patientOther
+	}
+	named, found := false, patientNone
+	for _, name := range slices.Concat(patientElements, participantElements) {
+		element := n.Get(name)
+		if element == nil {
+			continue
+		}
+		named = named || slices.Contains(patientElements, name)
+		for _, ref := range references(element, nil) {
+			switch {
+			case child.Is(ref):
+				if found == patientNone {
+					found = patientChild
+				}
+			case isPatient(ref):
+				found = patientOther
+			}
+		}
+	}
+	if found == patientNone && named {
+		return patientUnknown
+	}
+	return found
+}
+
+func isPatient(ref string) bool {
+	return strings.HasPrefix(ref, "Patient/") || strings.Contains(ref, "/Patient/")
+}
+
+// Is reports whether a reference names this child.
+func (c *Child) Is(ref string) bool {
+	return ref != "" && (ref == c.Ref || slices.Contains(c.Refs, ref))
+}
+
+// spans are the dates of the record as stretches of time; unreadable ones are left out.
+func (it *item) spans(zone *time.Location) []span {
+	var out []span
+	for _, n := range it.dates {
+		if s, ok := spanOf(n, zone); ok {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func spanOf(n *fhir.Node, zone *time.Location) (span, bool) {
+	if n.Kind() == fhir.String {
+		d, err := parseDate(n.Text())
+		if err != nil {
+			return span{}, false
+		}
+		return span{d.start(zone), d.end(zone)}, true
+	}
+	p, err := parsePeriod(n)
+	if err != nil || p == nil {
+		return span{}, false
+	}
+	s := span{to: time.Date(9999, 12, 31, 0, 0, 0, 0, zone)} // an open end reaches past every period that has one
+	if p.from != nil {
+		s.from = p.from.start(zone)
+	}
+	if p.to != nil {
+		s.to = p.to.end(zone)
+	}
+	return s, true
+}

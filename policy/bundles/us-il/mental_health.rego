@@ -1,0 +1,65 @@
+# Illinois Mental Health and Developmental Disabilities Confidentiality Act: 740 ILCS 110.
+package caregate.law
+
+illinois_mental_health[s] := sig if {
+	some s, sig in record
+	input.jurisdictions["US-IL"]
+	"mental-health" in sig.domains
+}
+
+# IL-MH-03: recipient and purpose ...
+defect[s][g] contains {
+	"rule": "IL-MH-03", "code": "il-mh-recipient-or-purpose-missing",
+	"needs": sprintf("needs %s to name the recipient and the purpose", [grant.consent]),
+} if {
+	some s, sig in illinois_mental_health
+	in_force("IL-MH-03")
+	some g, grant in sig.grants
+	not recipient_and_purpose(grant)
+}
+
+# ... and the day on which the consent ends; without one it is good only on the day it is given.
+defect[s][g] contains {
+	"rule": "IL-MH-03", "code": "il-mh-no-expiry",
+	"needs": sprintf("needs %s to name the day on which it ends", [grant.consent]),
+} if {
+	some s, sig in illinois_mental_health
+	in_force("IL-MH-03")
+	some g, grant in sig.grants
+	not grant.has_expiry
+	not grant.same_day
+}
+
+# IL-MH-01: at 12 to 17 a guardian counts only if the minor is informed and does not object.
+guardian_bar[s] contains {
+	"rule": "IL-MH-01", "code": "il-minor-12-17-not-informed-or-objects",
+	"needs": "needs the minor to be informed and not to object",
+} if {
+	some s, _ in illinois_mental_health
+	in_force("IL-MH-01")
+	row := minor_consent("mental-health")
+	row.parents == "informed"
+	young_adult(row)
+	not informed_and_agrees
+}
+
+informed_and_agrees if {
+	input.child.minor_informed
+	not input.child.minor_objects
+}
+
+# IL-MH-07: the rights are the patient's own at 18, whatever the site chose for other records.
+guardian_bar[s] contains {
+	"rule": "IL-MH-07", "code": "il-mh-rights-passed-at-18",
+	"needs": "needs the patient's own consent",
+} if {
+	some s, _ in illinois_mental_health
+	in_force("IL-MH-07")
+	input.child.adult
+}
+
+duty[s] contains {"id": "IL-MH-NO-REDISCLOSURE"} if {
+	some s, _ in illinois_mental_health
+	data.caregate.decision.effect[s] == "permit"
+	not data.caregate.decision.stage[s] in {"own-access", "representative"}
+}

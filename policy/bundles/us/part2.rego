@@ -1,0 +1,64 @@
+# Substance-use disorder records: 42 CFR part 2.
+package caregate.law
+
+part2(sig) if {
+	some label, _ in sig.labels
+	data.caregate.part2_labels[label]
+}
+
+# P2-01: the consent names recipient and purpose (that it names the information is asked by must_be_named).
+defect[s][g] contains {
+	"rule": "P2-01", "code": "part2-recipient-or-purpose-missing",
+	"needs": sprintf("needs %s to name the recipient and the purpose", [grant.consent]),
+} if {
+	some s, sig in record
+	in_force("P2-01")
+	part2(sig)
+	some g, grant in sig.grants
+	not recipient_and_purpose(grant)
+}
+
+recipient_and_purpose(grant) if {
+	grant.has_actor
+	grant.has_purpose
+}
+
+# P2-04: where the minor may consent alone, a guardian may neither see nor release.
+guardian_bar[s] contains {
+	"rule": "P2-04", "code": "minor-only-consent-42CFR2.14",
+	"needs": "needs the minor's own consent",
+} if {
+	some s, sig in record
+	in_force("P2-04")
+	minor_only(sig)
+}
+
+# P2-06: a report of abuse does not carry the record itself.
+finding[s] contains {
+	"stage": "mandated-report", "effect": "withhold", "rule": "P2-06",
+	"code": "part2-original-record-not-covered-by-report-exception",
+	"needs": "needs a court order under 42 CFR part 2 subpart E",
+} if {
+	some s, sig in record
+	in_force("P2-06")
+	mandated_report
+	sig.labels["42CFRPart2"]
+}
+
+# P2-07: an order that does not meet subpart E opens nothing of part 2.
+order_falls_short(sig, order) if {
+	sig.labels["42CFRPart2"]
+	not order.part2
+}
+
+duty[s] contains {"id": id, "rule": "P2-03"} if {
+	some s, "consent" in data.caregate.decision.stage
+	part2(record[s])
+	some id in ["PART2-REDISCLOSURE-NOTICE", "PART2-COPY-OF-CONSENT"]
+	notice(id)
+}
+
+duty[s] contains {"id": "PART2-EMERGENCY-RECORD"} if {
+	some s, "break-glass" in data.caregate.decision.stage
+	part2(record[s])
+}

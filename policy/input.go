@@ -1,0 +1,179 @@
+package policy
+
+import (
+	"strconv"
+	"strings"
+
+	"caregate/consent"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// input is the document that the law reads, built as values so that nothing is converted twice.
+func input(r *consent.Request, f *consent.Facts) ast.Value {
+	return obj(
+		"jurisdiction", str(r.Jurisdiction),
+		"jurisdictions", jurisdictions(r.Jurisdiction),
+		"local_date", str(f.LocalDate),
+		"lapse_at_majority", flag(r.LapseAtMajority),
+		"implicit", str(r.Implicit),
+		"usable", num(len(f.Usable)),
+		"unused", list(f.Unused, unusedTerm),
+		"unreadable", list(f.Unreadable, unusedTerm),
+		"child", child(r, f),
+		"request", request(r),
+		"signatures", signatures(f.Signatures),
+	).Value
+}
+
+// jurisdictions lists every jurisdiction that contains this one: US-IL is in US.
+func jurisdictions(j string) *ast.Term {
+	set := []string{j}
+	if country, _, sub := strings.Cut(j, "-"); sub {
+		set = append(set, country)
+	}
+	return keys(set)
+}
+
+func child(r *consent.Request, f *consent.Facts) *ast.Term {
+	c := &r.Child
+	return obj(
+		"age", num(f.Age),
+		"adult", flag(f.Adult),
+		"emancipated", flag(c.Emancipated),
+		"minor_informed", flag(c.MinorInformed),
+		"minor_objects", flag(c.MinorObjects),
+		"flags", keys(c.Flags),
+		"address_allowed", keys(c.AddressAllowed),
+		"responsible_agency", str(c.ResponsibleAgency),
+	)
+}
+
+func request(r *consent.Request) *ast.Term {
+	to := &r.Recipient
+	return obj(
+		"purpose", str(r.Purpose),
+		"emergency", flag(r.Emergency),
+		"justified", flag(strings.TrimSpace(r.Justification) != ""),
+		"legal_basis", str(r.LegalBasis),
+		"recipient", obj(
+			"ref", str(to.Ref),
+			"organization", str(to.Organization),
+			"org_type", str(to.OrgType),
+			"role", str(to.Role),
+			"clinician", flag(to.Clinician),
+			"educational_interest", flag(to.EducationalInterest),
+			"child", flag(r.Child.Is(to.Ref)),
+		),
+	)
+}
+
+func signatures(list []consent.Signature) *ast.Term {
+	pairs := make([][2]*ast.Term, len(list))
+	for i := range list {
+		pairs[i] = [2]*ast.Term{str(signatureKey(i)), signature(&list[i])}
+	}
+	return ast.ObjectTerm(pairs...)
+}
+
+func signatureKey(i int) string { return "s" + strconv.Itoa(i) }
+
+func signature(s *consent.Signature) *ast.Term {
+	return obj(
+		"kind", str(s.Kind),
+		"patient", str(s.Patient),
+		"confidentiality", str(s.Confidentiality),
+		"labels", keys(s.Labels),
+		"unknown_label", flag(s.UnknownLabel),
+		"domains", texts(s.Domains),
+		"own_custodian", flag(s.OwnCustodian),
+		"guardian", obj("known", flag(s.Guardian.Known), "authority", flag(s.Guardian.Authority), "endangerment", flag(s.Guardian.Endangerment)),
+		"notify", texts(s.Notify),
+		"joint_required", texts(s.JointRequired),
+		"orders", list(s.Orders, orderTerm),
+		"grants", indexed(s.Grants, grantTerm),
+		"denies", list(s.Denies, denialTerm),
+	)
+}
+
+func grantTerm(g consent.Grant) *ast.Term {
+	return obj(
+		"consent", str(g.Consent),
+		"path", str(g.Path),
+		"evidence", flag(g.Evidence),
+		"sound", flag(g.Sound),
+		"named", keys(g.Named),
+		"notes_alone", flag(g.NotesAlone),
+		"has_actor", flag(g.HasActor),
+		"has_purpose", flag(g.HasPurpose),
+		"names_records", flag(g.NamesRecords),
+		"has_expiry", flag(g.HasExpiry),
+		"same_day", flag(g.SameDay),
+		"signers", list(g.Signers, signerTerm),
+		"joint", texts(g.Joint),
+	)
+}
+
+func signerTerm(s consent.Signer) *ast.Term {
+	return obj(
+		"child", flag(s.Child),
+		"authority_at_signing", flag(s.AuthorityAtSigning),
+		"authority_now", flag(s.AuthorityNow),
+		"age_at_signing", num(s.AgeAtSigning),
+	)
+}
+
+func orderTerm(o consent.AppliedOrder) *ast.Term {
+	return obj("id", str(o.ID), "effect", str(o.Effect), "part2", flag(o.Part2), "notes", flag(o.Notes))
+}
+
+func denialTerm(d consent.Denial) *ast.Term {
+	return obj("consent", str(d.Consent), "path", str(d.Path))
+}
+
+func unusedTerm(u consent.Unused) *ast.Term {
+	return obj("consent", str(u.Consent), "code", str(u.Code), "needs", str(u.Needs))
+}
+
+// obj builds an object from alternating names and values.
+func obj(pairs ...any) *ast.Term {
+	terms := make([][2]*ast.Term, 0, len(pairs)/2)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		terms = append(terms, [2]*ast.Term{ast.InternedTerm(pairs[i].(string)), pairs[i+1].(*ast.Term)})
+	}
+	return ast.ObjectTerm(terms...)
+}
+
+func str(s string) *ast.Term { return ast.StringTerm(s) }
+
+func num(n int) *ast.Term { return ast.InternedTerm(n) }
+
+func flag(b bool) *ast.Term { return ast.InternedTerm(b) }
+
+// keys builds a set as an object with true values, so that the law looks up instead of searching.
+func keys(names []string) *ast.Term {
+	terms := make([][2]*ast.Term, len(names))
+	for i, name := range names {
+		terms[i] = [2]*ast.Term{str(name), flag(true)}
+	}
+	return ast.ObjectTerm(terms...)
+}
+
+func texts(ss []string) *ast.Term { return list(ss, str) }
+
+func list[T any](items []T, term func(T) *ast.Term) *ast.Term {
+	terms := make([]*ast.Term, len(items))
+	for i, item := range items {
+		terms[i] = term(item)
+	}
+	return ast.ArrayTerm(terms...)
+}
+
+// indexed builds an object keyed "g0", "g1" ... so that the law can speak of one entry.
+func indexed[T any](items []T, term func(T) *ast.Term) *ast.Term {
+	terms := make([][2]*ast.Term, len(items))
+	for i, item := range items {
+		terms[i] = [2]*ast.Term{str("g" + strconv.Itoa(i)), term(item)}
+	}
+	return ast.ObjectTerm(terms...)
+}

@@ -1,0 +1,52 @@
+package policy
+
+import (
+	"maps"
+	"slices"
+
+	"caregate/consent"
+)
+
+// oblige gathers the duties of what was decided, each once, with the records or persons it concerns.
+func (d *Decision) oblige(l *law, r *consent.Request, byRef map[string]*verdict) {
+	targets := map[string]map[string]bool{}
+	add := func(id string, refs ...string) {
+		if targets[id] == nil {
+			targets[id] = map[string]bool{}
+		}
+		for _, ref := range refs {
+			targets[id][ref] = true
+		}
+	}
+	released, cut := false, false
+	for _, rd := range d.Resources {
+		for _, du := range byRef[rd.Ref].duties {
+			if du.Target == nil {
+				add(du.ID, rd.Ref)
+			} else {
+				add(du.ID, du.Target...)
+			}
+		}
+		released = released || !rd.Withheld
+		cut = cut || rd.Withheld || len(rd.Redact) > 0
+	}
+	if released && cut {
+		add("REDACT")
+	}
+	for _, id := range slices.Sorted(maps.Keys(targets)) {
+		d.Obligations = append(d.Obligations, Obligation{
+			ID: id, Phase: l.obligations[id], Target: slices.Sorted(maps.Keys(targets[id])), TextRef: l.notice(id, r),
+		})
+	}
+}
+
+// notice is the reference of the wording of a notice on the day of the decision.
+func (l *law) notice(id string, r *consent.Request) string {
+	day := r.AsOf.In(zoneOf(r)).Format("2006-01-02")
+	for _, n := range l.notices[id] {
+		if n.from <= day && day <= n.to {
+			return n.ref
+		}
+	}
+	return ""
+}

@@ -1,0 +1,113 @@
+package policy
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// loaded compiles the built-in law once for all tests of the package.
+var loaded = sync.OnceValues(func() (*Engine, error) {
+	return Load(context.Background(), Bundles(), []string{"us", "us-il", "us-nj"}, Limits{})
+})
+
+func engine(t testing.TB) *Engine {
+	t.Helper()
+	e, err := loaded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// score is what a run over scenarios counts.
+type score struct{ rows, exact, over, under, missingObligations, otherReasons int }
+
+func (sc *score) take(t *testing.T, e *Engine, s *Scenario) {
+	t.Helper()
+	r, err := s.Facts()
+	if err != nil {
+		t.Fatalf("%s: %v", s.ID, err)
+	}
+	if s.Contestable {
+		return
+	}
+	sc.rows++
+	got := e.Decide(t.Context(), r).Answer("")
+	slices.Sort(s.Expected.Withheld)
+	slices.Sort(s.Expected.RedactedElements)
+	sc.exactness(t, s, got)
+	for _, ref := range s.Expected.Withheld {
+		if !slices.Contains(got.Withheld, ref) {
+			sc.over++
+			t.Errorf("%s: OVER-DISCLOSURE of %s", s.ID, ref)
+		}
+	}
+	for _, ref := range got.Withheld {
+		if !slices.Contains(s.Expected.Withheld, ref) {
+			sc.under++
+		}
+	}
+	for _, id := range s.Expected.Obligations {
+		if !slices.Contains(got.Obligations, id) {
+			sc.missingObligations++
+			t.Errorf("%s: obligation %s is missing from %v", s.ID, id, got.Obligations)
+		}
+	}
+	for ref, want := range s.Expected.Reasons {
+		if got.Reasons[ref] != want {
+			sc.otherReasons++
+			t.Logf("%s: %s: reason %q, expected %q", s.ID, ref, got.Reasons[ref], want)
+		}
+	}
+}
+
+func (sc *score) exactness(t *testing.T, s *Scenario, got ScenarioAnswer) {
+	t.Helper()
+	type graded struct {
+		Decision         string
+		Withheld, Redact []string
+	}
+	diff := cmp.Diff(
+		graded{s.Expected.Decision, append([]string{}, s.Expected.Withheld...), append([]string{}, s.Expected.RedactedElements...)},
+		graded{got.Decision, got.Withheld, got.RedactedElements})
+	if diff == "" {
+		sc.exact++
+		return
+	}
+	t.Errorf("%s (%s): %s\nreasons %v", s.ID, s.Prose, diff, got.Reasons)
+}
+
+func TestScenariosAtFullSize(t *testing.T) {
+	dir := os.Getenv("CAREGATE_CORPUS")
+	if dir == "" {
+		t.Skip("CAREGATE_CORPUS is not set")
+	}
+	f, err := os.Open(filepath.Join(dir, "consent", "scenarios.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	var sc score
+	for lines.Scan() {
+		var s Scenario
+		if err := json.Unmarshal(lines.Bytes(), &s); err != nil {
+			t.Fatal(err)
+		}
+		sc.take(t, engine(t), &s)
+	}
+	if sc.rows == 0 {
+		t.Fatal("no scenario was read")
+	}
+	t.Logf("%d of %d rows exact, %d over-disclosures, %d over-withheld, %d obligations missing, %d other reasons",
+		sc.exact, sc.rows, sc.over, sc.under, sc.missingObligations, sc.otherReasons)
+}
