@@ -28,6 +28,7 @@ func (m memberDef) primitive() bool { return m.typ[0] >= 'a' && m.typ[0] <= 'z' 
 // typeDef is one resource type, datatype or backbone element.
 type typeDef struct {
 	path     string
+	repeats  bool // a backbone element that repeats
 	elements []elementDef
 	members  map[string]memberDef
 }
@@ -117,6 +118,9 @@ func (d *definitions) link(t *typeDef) {
 			name := base
 			if choice {
 				name += strings.ToUpper(typ[:1]) + typ[1:]
+			}
+			if inner := d.types[typ]; inner != nil && e.many && strings.Contains(typ, ".") {
+				inner.repeats = true
 			}
 			t.members[name] = memberDef{element: e, index: i, typ: typ, structure: d.types[typ]}
 		}

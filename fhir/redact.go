@@ -1,17 +1,17 @@
 package fhir
 
-import "strings"
+import "maps"
 
 // Redaction says what a decision withholds from one recipient.
 type Redaction struct {
-	Withhold map[string]bool     // resources, as "Type/id"
-	Elements map[string][]string // "Type/id" to element paths below the resource, such as "address"
+	Withhold map[string]bool     // resources, as "Type/id", or the fullUrl of one without id
+	Elements map[string][]string // "Type/id" to element paths below the resource: "address", "contact.telecom"
 }
 
 // Dropped is one thing that Redact took out.
 type Dropped struct {
 	Ref     string // "Type/id" of the resource that was dropped or cut
-	Element string // the element that was dropped; "" for the whole resource
+	Element string // path of the element below the resource; "" for the whole resource
 	Reason  string // DropWithheld, DropElement, DropTrace or DropDependent
 }
 
@@ -23,96 +23,76 @@ const (
 	DropDependent = "dependent" // it cannot stand without something withheld
 )
 
-// Redact returns a copy of a Bundle or resource without what r withholds and without any trace of it.
-// Resources and elements are dropped, never blanked or marked: a mark would tell the
-// recipient that something is there. The input is not changed.
+// Redact returns a copy of a Bundle or resource without what r withholds and without any trace of
+// it: references, URLs, identifiers and display texts that lead to it, backbone elements that only
+// pointed at it, totals and signatures over it, narrative of everything that was cut, and text that
+// repeats what only the withheld parts said. A resource that loses a mandatory element goes too, and
+// then its own traces. Resources and elements are dropped, never blanked or marked: a mark would tell
+// the recipient that something is there. The input is not changed; nil is answered when nothing is left.
 func Redact(bundle *Node, r Redaction) (*Node, []Dropped) {
-	out := bundle.Clone()
-	s := &scrub{Redaction: r, names: map[string]bool{}}
-	s.dropEntries(out)
-	for _, res := range resourcesOf(out) {
-		s.cut(res)
+	if bundle == nil {
+		return nil, nil
 	}
-	if len(s.dropped) > 0 {
-		out.Remove("total")
+	gone := map[string]string{} // resources that go, by key, with the reason
+	for ref, withheld := range r.Withhold {
+		if withheld {
+			gone[ref] = DropWithheld
+		}
 	}
-	return out, s.dropped
+	for {
+		p := &pruner{redaction: r, gone: gone, failed: map[string]string{}, names: namesOf(bundle, gone), said: newSpeech()}
+		out := bundle.Clone()
+		stands := p.run(out)
+		if len(p.failed) == 0 {
+			if !stands {
+				out = nil
+			}
+			return out, p.dropped
+		}
+		// Each round starts again from the document: what a resource that goes now had said, and
+		// every way to name it, must leave the resources that were looked at before it.
+		maps.Copy(gone, p.failed)
+	}
 }
 
-type scrub struct {
-	Redaction
-	names   map[string]bool // every way to name a withheld resource
-	dropped []Dropped
-}
-
-func resourcesOf(n *Node) []*Node {
-	if n.ResourceType() != "Bundle" {
-		return []*Node{n}
-	}
-	var all []*Node
-	for _, res := range Entries(n) {
-		all = append(all, res)
-	}
-	return all
-}
-
-func (s *scrub) dropEntries(bundle *Node) {
-	for ref := range s.Withhold {
-		s.names[ref] = true
-	}
-	bundle.Get("entry").KeepItems(func(entry *Node) bool {
-		ref := entry.Get("resource").Ref()
-		if !s.Withhold[ref] {
+// run prunes the document until a whole pass finds no further trace.
+func (p *pruner) run(out *Node) bool {
+	for {
+		before := len(p.dropped)
+		if !p.resource(out, "") {
+			return false
+		}
+		if len(p.failed) > 0 {
 			return true
 		}
-		s.names[entry.Get("fullUrl").Text()] = true
-		s.dropped = append(s.dropped, Dropped{Ref: ref, Reason: DropWithheld})
-		return false
-	})
-	delete(s.names, "")
-}
-
-func (s *scrub) cut(res *Node) {
-	before := len(s.dropped)
-	for _, element := range s.Elements[res.Ref()] {
-		if res.Get(element) != nil || res.Get("_"+element) != nil {
-			res.Remove(element)
-			res.Remove("_" + element)
-			s.dropped = append(s.dropped, Dropped{Ref: res.Ref(), Element: element, Reason: DropElement})
+		if len(p.dropped) == before && p.secrets != nil {
+			p.totals(out)
+			return true
 		}
-	}
-	s.unlink(res, res.Ref())
-	if len(s.dropped) > before {
-		res.Remove("text")
+		p.secrets = p.said.secrets(out, p.names)
 	}
 }
 
-// unlink drops every element below n that refers to a withheld resource.
-func (s *scrub) unlink(n *Node, ref string) {
-	for i := len(n.names) - 1; i >= 0; i-- {
-		name, child := n.names[i], n.members[i]
-		if child.Kind() == Array {
-			child.KeepItems(func(item *Node) bool { return !s.points(item) })
-		}
-		gone := s.points(child) || child.Kind() == Array && child.Len() == 0
-		if !gone && child.Kind() >= Array {
-			s.unlink(child, ref)
-			gone = child.Len() == 0
-		}
-		if gone {
-			n.Remove(name)
-			s.dropped = append(s.dropped, Dropped{Ref: ref, Element: name, Reason: DropTrace})
+// totals drops the counts of what is no longer there and the signatures over it.
+func (p *pruner) totals(out *Node) {
+	if out.ResourceType() != "Bundle" {
+		return
+	}
+	switch out.Get("type").Text() {
+	case "searchset", "history":
+		out.Remove("total") // also when nothing went: its absence must not tell
+	}
+	if len(p.dropped) == 0 {
+		return
+	}
+	out.Remove("total")
+	out.Remove("signature")
+	for _, res := range Entries(out) {
+		switch res.ResourceType() {
+		case "Provenance":
+			res.Remove("signature")
+		case "Group":
+			res.Remove("quantity")
 		}
 	}
-	if n.Kind() == Array {
-		for _, item := range n.members {
-			s.unlink(item, ref)
-		}
-	}
-}
-
-func (s *scrub) points(n *Node) bool {
-	target := n.Get("reference").Text()
-	base, _, _ := strings.Cut(target, "/_history/")
-	return target != "" && (s.names[target] || s.names[base])
 }
