@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"caregate/adapters"
 	"caregate/fhir"
@@ -22,6 +23,11 @@ type call struct {
 	partner   string
 	typ, id   string
 	written   bool
+}
+
+// unhurried ends the time to read: a deadline left behind would end the pipeline's context.
+func (c *call) unhurried() {
+	_ = http.NewResponseController(c.w).SetReadDeadline(time.Time{})
 }
 
 func (c *call) write(status int, contentType string, body []byte) {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"caregate/adapters"
 )
@@ -42,6 +41,11 @@ func refusal(code adapters.Code, text string) *problem {
 // body reads one JSON body within its bounds and its time; release gives its memory back.
 // A gzip body is handed on decompressed: the coding is the transport's, not the message's.
 func (r *Receiver) body(c *call) (raw []byte, release func(), why *problem) {
+	defer func() {
+		if why == nil {
+			c.unhurried()
+		}
+	}()
 	release = func() {}
 	if why = media(c.request); why != nil {
 		return nil, release, why
@@ -49,9 +53,6 @@ func (r *Receiver) body(c *call) (raw []byte, release func(), why *problem) {
 	if c.request.ContentLength > r.config.MaxBytes {
 		return nil, release, tooLarge()
 	}
-	deadline := http.NewResponseController(c.w)
-	_ = deadline.SetReadDeadline(time.Now().Add(r.config.BodyTimeout))
-	defer func() { _ = deadline.SetReadDeadline(time.Time{}) }()
 	var from io.Reader = http.MaxBytesReader(c.w, c.request.Body, r.config.MaxBytes)
 	if c.request.Header.Get("Content-Encoding") == "gzip" {
 		unzipped, err := gzip.NewReader(from)

@@ -173,6 +173,9 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 			c.refuse(adapters.CodeInternal, "the request could not be worked on; it was not accepted")
 		}
 	}()
+	// Until the request is let in, its body has this long to be thrown away by net/http.
+	deadline := http.NewResponseController(w)
+	_ = deadline.SetReadDeadline(time.Now().Add(headerTimeout))
 	route, found := r.match(c)
 	if !found.open {
 		partner, ok := r.config.Credentials.partner(request)
@@ -192,6 +195,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		return
 	}
 	defer func() { <-r.slots }()
+	_ = deadline.SetReadDeadline(time.Now().Add(r.config.BodyTimeout))
 	route.serve(r, c)
 }
 

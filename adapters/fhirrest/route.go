@@ -130,6 +130,7 @@ func (r *Receiver) readResource(c *call) {
 		c.refuse(adapters.CodeUnknownKey, notFound)
 		return
 	}
+	c.unhurried()
 	permit, ack := r.read(c.request.Context(), c.partner, c.typ, c.id)
 	if permit.Valid() {
 		release := permit.Release()
