@@ -8,13 +8,13 @@ import (
 // nameSet holds every way to name the resources that go.
 type nameSet struct {
 	exact       map[string]bool // "Type/id", fullUrl, canonical URL
+	ids         map[string]bool // logical ids that are long enough to be told apart
 	identifiers map[string]bool // "system|value" of no other resource
-	phrases     phraseSet       // the same as words, for text and URLs
 }
 
 // namesOf collects the names of the resources that go from the document itself.
 func namesOf(document *Node, gone map[string]string) *nameSet {
-	s := &nameSet{exact: map[string]bool{}, identifiers: map[string]bool{}, phrases: phraseSet{}}
+	s := &nameSet{exact: map[string]bool{}, ids: map[string]bool{}, identifiers: map[string]bool{}}
 	for key := range gone {
 		s.add(key)
 	}
@@ -29,6 +29,9 @@ func namesOf(document *Node, gone map[string]string) *nameSet {
 		s.add(res.Ref())
 		s.add(fullURL)
 		s.add(res.Get("url").Text())
+		if len(res.ID()) >= minSecret {
+			s.ids[res.ID()] = true
+		}
 		identifiersOf(res, s.identifiers)
 	})
 	for id := range others {
@@ -78,11 +81,40 @@ func identifierKey(id *Node) string {
 }
 
 func (s *nameSet) add(name string) {
-	if name == "" {
-		return
+	if name != "" {
+		s.exact[name] = true
 	}
-	s.exact[name] = true
-	s.phrases.add(name)
+}
+
+// in reports whether a text or URL holds one of the names whole: "Task/1" is not in "Task/1-2".
+func (s *nameSet) in(text string) bool { return anyIn(s.exact, text) }
+
+func anyIn(names map[string]bool, text string) bool {
+	for name := range names {
+		for rest := text; ; {
+			before, after, found := strings.Cut(rest, name)
+			if !found {
+				break
+			}
+			if !endsInID(before) && !startsInID(after) {
+				return true
+			}
+			rest = after
+		}
+	}
+	return false
+}
+
+func isID(b byte) bool {
+	return b == '-' || b >= '0' && b <= '9' || b >= 'A' && b <= 'Z' || b >= 'a' && b <= 'z'
+}
+
+func endsInID(s string) bool { return s != "" && isID(s[len(s)-1]) }
+
+// startsInID takes a full stop for a part of the id only when more follows.
+func startsInID(s string) bool {
+	s = strings.TrimLeft(s, ".")
+	return s != "" && isID(s[0])
 }
 
 // has reports whether a reference or URL names a resource that goes, whatever its base or version.

@@ -137,12 +137,16 @@ func fragments(n *Node) map[string]bool {
 
 // drop records that a part goes, and what it said.
 func (c *cut) drop(n *Node, at place, reason string) {
-	c.lost = true
-	c.dropped = append(c.dropped, Dropped{Ref: c.ref, Element: at.path, Reason: reason})
+	c.record(at, reason)
 	// The narrative of a resource that stays holds no secret of the parts that go: they are heard themselves.
 	if n.Get("div") == nil && at.name != "div" {
 		c.said.hear(n, at.t, at.m, at.name, reason == DropElement)
 	}
+}
+
+func (c *cut) record(at place, reason string) {
+	c.lost = true
+	c.dropped = append(c.dropped, Dropped{Ref: c.ref, Element: at.path, Reason: reason})
 }
 
 // object prunes the members of one object; false means that it cannot stand.
@@ -242,19 +246,15 @@ func (c *cut) withheld(at place) bool {
 }
 
 // onlyPoints reports the members without which the rest of their object would only tell that
-// something was there: the single reference of a repeating backbone element (AuditEvent.entity.what,
-// CarePlan.activity.reference, Task.input), and the resource of a Bundle entry or parameter.
+// something was there: the single reference of a repeating backbone element, such as
+// AuditEvent.entity.what and CarePlan.activity.reference.
 func (at place) onlyPoints() bool {
-	if at.t == nil {
-		return false
-	}
-	switch at.m.typ {
-	case "Resource":
-		return at.t.path == "Bundle.entry" || at.t.path == "Parameters.parameter"
-	case "Reference":
-		return at.t.repeats && !strings.HasSuffix(at.t.path, ".contact")
-	}
-	return false
+	return at.t != nil && at.m.typ == "Reference" && at.t.repeats && !strings.HasSuffix(at.t.path, ".contact")
+}
+
+// wraps reports the elements that hold a resource and go with it.
+func (t *typeDef) wraps() bool {
+	return t != nil && (t.path == "Bundle.entry" || t.path == "Parameters.parameter")
 }
 
 func (c *cut) array(list, companion *Node, at place) {
@@ -285,8 +285,8 @@ func (c *cut) value(n *Node, at place) bool {
 		c.array(n, nil, at)
 		return n.Len() > 0
 	}
-	if c.tells(n, at) {
-		c.drop(n, at, DropTrace)
+	if c.tells(n, at) { // a text that repeats a secret is none itself
+		c.record(at, DropTrace)
 		return false
 	}
 	return true
@@ -301,7 +301,9 @@ func (c *cut) objectValue(n *Node, at place) bool {
 		}
 		c.local["#"+n.ID()] = true
 	case n.ResourceType() != "":
-		return c.resource(n, at.owner.Get("fullUrl").Text())
+		return at.t.wraps() || c.resource(n, "") // a wrapper's resource has been pruned before it
+	case t.wraps() && n.Get("resource") != nil && !c.resource(n.Get("resource"), n.Get("fullUrl").Text()):
+		return false
 	case c.names.points(n) || c.local[n.Get("reference").Text()]:
 	default:
 		if c.object(n, t, at.path) {
@@ -324,12 +326,12 @@ func (c *cut) tells(n *Node, at place) bool {
 	}
 	switch l := (leaf{n, at}); {
 	case l.locator():
-		return c.names.phrases.in(n.text)
+		return c.names.in(n.text)
 	case at.name == "div":
-		return c.names.phrases.in(n.text) || c.secrets.inMarkup(n.text)
+		return c.secrets.inMarkup(n.text)
 	case at.m.typ == "base64Binary":
 		text, ok := decodeText(n.text)
-		return ok && (c.names.phrases.in(text) || c.secrets.inMarkup(text))
+		return ok && c.secrets.inMarkup(text)
 	case l.free():
 		return c.secrets.in(n.text)
 	}

@@ -77,6 +77,8 @@ type leaf struct {
 // silent reports leaves that say nothing about a person: codes of the standard, types, systems.
 func (l leaf) silent() bool {
 	switch l.at.name {
+	case "id", "reference", "fullUrl": // names, which are traced as such
+		return true
 	case "resourceType", "system", "url", "status", "use", "profile", "language", "versionId", "lastUpdated", "contentType", "unit":
 		return true
 	}
@@ -171,6 +173,7 @@ func (s *speech) hear(n *Node, t *typeDef, m memberDef, name string, strict bool
 
 // secretSet is what only the dropped parts said.
 type secretSet struct {
+	names   *nameSet
 	phrases phraseSet
 	numbers []string // digits of withheld telephone numbers
 }
@@ -201,7 +204,7 @@ func (s *speech) secrets(out *Node, names *nameSet) *secretSet {
 			}
 		}
 	})
-	secret := &secretSet{phrases: phraseSet{}}
+	secret := &secretSet{names: names, phrases: phraseSet{}}
 	for text := range s.texts {
 		if !texts[strings.Join(wordsOf(text), " ")] {
 			secret.phrases.add(text)
@@ -218,9 +221,6 @@ func (s *speech) secrets(out *Node, names *nameSet) *secretSet {
 			secret.numbers = append(secret.numbers, digits)
 		}
 	}
-	for name := range names.exact {
-		secret.phrases.add(name)
-	}
 	return secret
 }
 
@@ -236,7 +236,7 @@ func (s *secretSet) in(text string) bool {
 	if s == nil {
 		return false
 	}
-	if s.phrases.in(text) {
+	if s.names.in(text) || anyIn(s.names.ids, text) || s.phrases.in(text) {
 		return true
 	}
 	if len(s.numbers) == 0 {
