@@ -73,6 +73,9 @@ func TestNewAck(t *testing.T) {
 func TestReadHeaderOfAnAnswer(t *testing.T) {
 	t.Parallel()
 	h, err := ReadHeader([]byte("MSH|^~\\&|A|B|C|D|||RRI^I12|9|P|2.5.1|||AL|NE\rMSA|AE|C-1\rERR|"))
+	if blank, _ := ReadHeader([]byte("MSH|^~\\&|A|B|C|D|||ADT^A01|9|P|2.3||| \nEVN|A01")); blank.Mode() != ModeOriginal {
+		t.Error("blanks in MSH-15 ask for nothing")
+	}
 	if err != nil || h.AcknowledgmentCode != "AE" || h.AcknowledgedControlID != "C-1" || h.Mode() != ModeEnhanced {
 		t.Errorf("%+v, %v", h, err)
 	}

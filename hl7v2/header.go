@@ -32,7 +32,7 @@ func ReadHeader(data []byte) (Header, error) {
 	}
 	line := string(data[:lineEnd(data, 0)])
 	field := func(n int) string { return nthPart(line, d.Field, n) }
-	plain := func(n, comp int) string { return text(nthPart(field(n), d.Component, comp), &d) }
+	plain := func(n, comp int) string { return strings.TrimSpace(text(nthPart(field(n), d.Component, comp), &d)) }
 	h := Header{
 		Delimiters:         d,
 		SendingApplication: field(3), SendingFacility: field(4),

@@ -1,6 +1,7 @@
 package mllp
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -79,6 +80,9 @@ func (s *session) refuse(broken *hl7v2.FrameError) bool {
 // take hands over the messages of one frame, one after the other, and answers each. Bytes that are
 // no message are handed over, too: nothing that a partner sent is lost, and the pipeline refuses them.
 func (s *session) take(ctx context.Context, frame []byte, received time.Time) bool {
+	if len(bytes.TrimSpace(frame)) == 0 {
+		return s.refuse(&hl7v2.FrameError{Err: hl7v2.ErrFrameGarbage})
+	}
 	messages, err := hl7v2.Split(frame)
 	if err != nil {
 		messages = [][]byte{frame}

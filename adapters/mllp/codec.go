@@ -1,0 +1,174 @@
+package mllp
+
+import (
+	"slices"
+	"strings"
+
+	"caregate/adapters"
+	"caregate/hl7v2"
+	"caregate/translate"
+)
+
+// maxIssues is the largest number of issues of one refusal.
+const maxIssues = 50
+
+// Codec is the adapters.Codec of HL7 v2 for one partner.
+type Codec struct {
+	Profile    translate.Profile
+	Processing []string // processing ids (MSH-11.1) that are taken; empty: all
+	Versions   []string // version ids (MSH-12.1) that are taken; empty: all
+}
+
+var _ adapters.Codec = Codec{}
+
+// Decode reads one message: its characters, syntax, required fields, whether this partner's profile
+// takes its version and structure, and its meaning.
+func (c Codec) Decode(in adapters.Inbound) (adapters.Decoded, error) {
+	raw, foreign, refusal := toUTF8(in.Raw, c.Profile.Charset)
+	if refusal != nil {
+		return named(in.Raw), refusal
+	}
+	m, err := hl7v2.Parse(raw)
+	if err != nil {
+		return named(in.Raw), unparsed(err)
+	}
+	out := outline(m)
+	if missing := hl7v2.Check(m); len(missing) > 0 {
+		return out, lacking(missing)
+	}
+	if refusal := c.admit(m); refusal != nil {
+		return out, refusal
+	}
+	result, err := translate.ToFHIR(m, c.Profile)
+	if err != nil {
+		return out, refuse(adapters.CodeUnsupportedType, "MSH-9", "no table says what this message means")
+	}
+	out.Bundle = result.Bundle
+	out.Issues = append(foreign, issues(result.Issues)...)
+	return out, nil
+}
+
+// Encode renders a released Bundle. Redisclosure notices travel as NTE segments at the end.
+func (c Codec) Encode(out adapters.Outbound) (adapters.Encoded, error) {
+	body, dropped, err := translate.ToV2(out.Bundle, c.Profile, translate.Meta{
+		Event: out.Event, ControlID: out.ControlID, Created: out.Created, ReplyTo: out.ReplyTo,
+		OriginPartner: out.Origin.Partner, OriginControlID: out.Origin.ControlID,
+	})
+	if err != nil {
+		located := issues(dropped)
+		if len(located) == 0 {
+			located = []adapters.Issue{{Location: "Bundle", Text: "no message of the profile can hold this"}}
+		}
+		for i := range located {
+			located[i].Code = adapters.CodeUnsupportedEvent
+		}
+		return adapters.Encoded{}, &adapters.Refusal{Code: adapters.CodeUnsupportedEvent, Issues: located}
+	}
+	if _, err := hl7v2.Parse(body); err != nil {
+		return adapters.Encoded{}, refuse(adapters.CodeInternal, "Bundle", "the rendering is not a message")
+	}
+	return adapters.Encoded{ContentType: ContentType, Body: withNotices(body, out.Notices)}, nil
+}
+
+// withNotices adds the notices.
+func withNotices(body []byte, notices []string) []byte {
+	if len(notices) == 0 {
+		return body
+	}
+	header, _ := hl7v2.ReadHeader(body)
+	b := hl7v2.NewBuilder(header.Delimiters)
+	for i, notice := range notices {
+		b.Segment("NTE").Set("1", itoa(i+1)).Set("3", notice).Set("4.1", "RE").Set("4.2", "Remark").Set("4.3", "HL70364")
+	}
+	return slices.Concat(body, b.Bytes())
+}
+
+// admit checks what the partner's profile takes.
+func (c Codec) admit(m *hl7v2.Message) error {
+	kind, event := m.Get("MSH-9.1"), m.Get("MSH-9.2")
+	if id := m.Get("MSH-11.1"); len(c.Processing) > 0 && !slices.Contains(c.Processing, id) {
+		return refuse(adapters.CodeUnsupportedMode, "MSH-11", "this processing id is not taken here")
+	}
+	if version := m.Get("MSH-12.1"); len(c.Versions) > 0 && !slices.Contains(c.Versions, version) {
+		return refuse(adapters.CodeVersion, "MSH-12", "this version is not taken here")
+	}
+	allowed := c.Profile.Structures
+	if kind == "ACK" || len(allowed) == 0 || slices.Contains(allowed, "any") || slices.Contains(allowed, structureOf(kind, event, m.Get("MSH-9.3"))) {
+		return nil
+	}
+	if slices.ContainsFunc(allowed, func(s string) bool { return strings.HasPrefix(s, kind+"_") }) {
+		return refuse(adapters.CodeUnsupportedEvent, "MSH-9.2", "this event is not taken here")
+	}
+	return refuse(adapters.CodeUnsupportedType, "MSH-9", "this message type is not taken here")
+}
+
+// outline reads under which names a message travels.
+func outline(m *hl7v2.Message) adapters.Decoded {
+	out := adapters.Decoded{ControlID: m.Get("MSH-10"), Event: eventOf(m.Get("MSH-9.1"), m.Get("MSH-9.2")), ReplyTo: m.Get("MSA-2")}
+	for _, place := range []struct {
+		segment string
+		field   int
+	}{{"RF1", 6}, {"ORC", 2}} {
+		for s := range m.All(place.segment) {
+			number := s.Field(place.field).Rep(1).Component(1).Text()
+			if number != "" && !slices.Contains(out.Placers, number) {
+				out.Placers = append(out.Placers, number)
+			}
+		}
+	}
+	return out
+}
+
+// named reads what can be told of a message that cannot be read.
+func named(raw []byte) adapters.Decoded {
+	header, _ := hl7v2.ReadHeader(raw)
+	return adapters.Decoded{ControlID: header.ControlID, Event: eventOf(header.MessageType, header.Event), ReplyTo: header.AcknowledgedControlID}
+}
+
+// eventOf returns "REF^I12", or the type alone.
+func eventOf(kind, event string) string {
+	if event == "" {
+		return kind
+	}
+	return kind + "^" + event
+}
+
+// unparsed is the refusal of bytes that are no message.
+func unparsed(err error) error {
+	code, location, reason := adapters.CodeMalformed, "MSH", "not readable as HL7 v2"
+	if broken, ok := asParseError(err); ok {
+		code, location, reason = meaning(broken.Code, adapters.CodeTooLarge), broken.Location().String(), broken.Reason
+	}
+	return refuse(code, location, reason)
+}
+
+// lacking is the refusal of a message without what is required.
+func lacking(missing []*hl7v2.ParseError) error {
+	refusal := &adapters.Refusal{Code: adapters.CodeMissing}
+	for _, e := range missing[:min(len(missing), maxIssues)] {
+		refusal.Issues = append(refusal.Issues, adapters.Issue{Location: e.Location().String(), Code: adapters.CodeMissing, Text: e.Reason})
+	}
+	return refusal
+}
+
+func refuse(code adapters.Code, location, text string) *adapters.Refusal {
+	return &adapters.Refusal{Code: code, Issues: []adapters.Issue{{Location: location, Code: code, Text: text}}}
+}
+
+// issues passes on what was not understood.
+func issues(found []translate.Issue) []adapters.Issue {
+	out := make([]adapters.Issue, 0, len(found))
+	for _, i := range found {
+		code := adapters.CodeDataType
+		switch i.Code {
+		case translate.IssueNoCode, translate.IssueNoSystem:
+			code = adapters.CodeTableValue
+		case translate.IssueUnmapped, translate.IssueNotCarried:
+			code = adapters.CodeUnsupportedType
+		case translate.IssueNoKey, translate.IssueNoAssigner:
+			code = adapters.CodeMissing
+		}
+		out = append(out, adapters.Issue{Location: i.Location, Code: code, Text: i.Text})
+	}
+	return out
+}
