@@ -26,28 +26,20 @@ type WorkItem struct {
 // Work lists the work items in a state, "open" or "resolved"; "" lists all.
 func (g *Gateway) Work(ctx context.Context, state string) ([]WorkItem, error) {
 	items, err := g.Ledger.WorkItems(ctx, state)
-	if err != nil {
-		return nil, err
-	}
+	return shown(items), err
+}
+
+func (g *Gateway) workOf(ctx context.Context, message string) ([]WorkItem, error) {
+	items, err := g.Ledger.WorkOf(ctx, message)
+	return shown(items), err
+}
+
+func shown(items []ledger.Work) []WorkItem {
 	list := make([]WorkItem, len(items))
 	for i, w := range items {
 		list[i] = WorkItem{ID: w.ID, Kind: w.Kind, Partner: w.Partner, Message: w.Message, Delivery: w.Delivery, Owner: w.Owner, Remedy: w.Remedy, State: w.State, Created: w.Created}
 	}
-	return list, nil
-}
-
-func (g *Gateway) workOf(ctx context.Context, message string) ([]WorkItem, error) {
-	all, err := g.Work(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	var of []WorkItem
-	for _, w := range all {
-		if w.Message == message {
-			of = append(of, w)
-		}
-	}
-	return of, nil
+	return list
 }
 
 // Resolve closes a work item. A held message goes through Accept again, in its original
@@ -63,11 +55,11 @@ func (g *Gateway) Resolve(ctx context.Context, id, child, note string) (adapters
 	}
 	event := ledger.Event{Kind: "work-resolved", Partner: "operator", Message: w.Message, Delivery: w.Delivery, Outcome: "0"}
 	if w.Delivery != "" {
-		lane, err := g.Ledger.Resume(ctx, w.Delivery)
+		lanes, err := g.Ledger.Requeue(ctx, []string{w.Delivery}, nil)
 		if err != nil {
 			return adapters.Ack{}, err
 		}
-		g.wake(ctx, []ledger.LaneDue{lane})
+		g.wake(ctx, lanes)
 		return adapters.Ack{Code: adapters.CodeAccepted, MessageID: w.Message}, g.Ledger.ResolveWork(ctx, id, note, []ledger.Event{event})
 	}
 	msg, err := g.Ledger.Message(ctx, w.Message)

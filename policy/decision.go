@@ -57,6 +57,7 @@ type Obligation struct {
 	Phase   string   `json:"phase"` // "before" or "after" the delivery
 	Target  []string `json:"target,omitempty"`
 	TextRef string   `json:"textRef,omitempty"`
+	Text    string   `json:"text,omitempty"` // the notice that has to travel with the release
 }
 
 // finish derives the effect and the ID from what was decided.

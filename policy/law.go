@@ -18,7 +18,7 @@ type law struct {
 // noticeText is the reference of one wording of a notice and its window.
 type noticeText struct {
 	window
-	ref string
+	ref, text string
 }
 
 // newLaw reads and checks the data: every dated row has a readable window, and no two rows
@@ -55,7 +55,8 @@ func (l *law) readNotices(v any) {
 		for _, row := range list {
 			w, _ := windowOf(table(row)) // checked by windows
 			ref, _ := table(row)["ref"].(string)
-			l.notices[id] = append(l.notices[id], noticeText{w, ref})
+			text, _ := table(row)["text"].(string)
+			l.notices[id] = append(l.notices[id], noticeText{w, ref, text})
 		}
 	}
 }

@@ -34,19 +34,20 @@ func (d *Decision) oblige(l *law, r *consent.Request, byRef map[string]*verdict)
 		add("REDACT")
 	}
 	for _, id := range slices.Sorted(maps.Keys(targets)) {
+		notice := l.notice(id, r)
 		d.Obligations = append(d.Obligations, Obligation{
-			ID: id, Phase: l.obligations[id], Target: slices.Sorted(maps.Keys(targets[id])), TextRef: l.notice(id, r),
+			ID: id, Phase: l.obligations[id], Target: slices.Sorted(maps.Keys(targets[id])), TextRef: notice.ref, Text: notice.text,
 		})
 	}
 }
 
-// notice is the reference of the wording of a notice on the day of the decision.
-func (l *law) notice(id string, r *consent.Request) string {
+// notice is the wording of a notice on the day of the decision.
+func (l *law) notice(id string, r *consent.Request) noticeText {
 	day := r.AsOf.In(zoneOf(r)).Format("2006-01-02")
 	for _, n := range l.notices[id] {
 		if n.from <= day && day <= n.to {
-			return n.ref
+			return n
 		}
 	}
-	return ""
+	return noticeText{}
 }

@@ -51,11 +51,17 @@ order_falls_short(sig, order) if {
 	not order.part2
 }
 
-duty[s] contains {"id": id, "rule": "P2-03"} if {
+# P2-03: the notice of the day, and since 2026 the consent itself, go with the record.
+duty[s] contains {"id": "PART2-REDISCLOSURE-NOTICE"} if {
 	some s, "consent" in data.caregate.decision.stage
 	part2(record[s])
-	some id in ["PART2-REDISCLOSURE-NOTICE", "PART2-COPY-OF-CONSENT"]
-	notice(id)
+	notice("PART2-REDISCLOSURE-NOTICE")
+}
+
+duty[s] contains {"id": "PART2-COPY-OF-CONSENT", "target": [reason.consent | some reason in data.caregate.decision.decisive[s]]} if {
+	some s, "consent" in data.caregate.decision.stage
+	part2(record[s])
+	notice("PART2-COPY-OF-CONSENT")
 }
 
 duty[s] contains {"id": "PART2-EMERGENCY-RECORD"} if {
