@@ -215,7 +215,12 @@ func TestRefusals(t *testing.T) {
 		location string
 	}{
 		{"only a task", parse(t, []byte(`{"resourceType":"Bundle","type":"transaction","entry":[{"resource":{"resourceType":"Task","id":"t"}}]}`)), adapters.CodeBusinessRule, "Bundle.entry"},
-		{"child without address", patient(func(p *fhir.Node) { p.Remove("address"); p.Remove("telecom"); p.Remove("contact"); p.Remove("identifier") }), adapters.CodeBusinessRule, "Bundle.entry"},
+		{"child without address", patient(func(p *fhir.Node) {
+			p.Remove("address")
+			p.Remove("telecom")
+			p.Remove("contact")
+			p.Remove("identifier")
+		}), adapters.CodeBusinessRule, "Bundle.entry"},
 		{"unknown student", patient(func(p *fhir.Node) { p.Remove("identifier") }), adapters.CodeUnknownKey, "Bundle.entry[0].resource.identifier"},
 		{"unmapped use", patient(func(p *fhir.Node) { p.At("address[1]").Set("use", fhir.NewString("billing")) }), adapters.CodeConfiguration, "Bundle.entry[0].resource.address[1].use"},
 		{"unmapped state", patient(func(p *fhir.Node) { p.At("address[1]").Set("state", fhir.NewString("WI")) }), adapters.CodeConfiguration, "Bundle.entry[0].resource.address[1].state"},
