@@ -198,3 +198,19 @@ func codings(concept *fhir.Node) iter.Seq[coding] {
 		}
 	}
 }
+
+// LabelSystem returns the system of a label of the closed list, "" for any other code.
+func LabelSystem(code string) string {
+	if Rank(code) > 0 {
+		return SystemConfidentiality
+	}
+	for _, s := range sensitivities {
+		if s.code == code {
+			return s.system
+		}
+	}
+	return ""
+}
+
+// Rank orders v3-Confidentiality from U (1) to V (6); 0 for any other code.
+func Rank(code string) int { return confidentiality[code] }

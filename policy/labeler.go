@@ -1,17 +1,240 @@
 package policy
 
 import (
+	"encoding/csv"
+	"fmt"
 	"io/fs"
+	"strings"
 
+	"caregate/consent"
 	"caregate/fhir"
 )
 
-// Labeler adds security labels to resources from tables of codes.
-type Labeler struct{}
+// Labeler adds security labels to resources from tables of codes. It is immutable and safe for concurrent use.
+type Labeler struct {
+	codes    map[concept][]label
+	prefixes map[concept][]label // "F1*" is kept as "F1"
+	words    map[string][]label  // of free text, lower case
+	phrases  map[string][]label
+	types    map[string][]label // labels that every resource of a type has
+	fallback map[string][]label // of a type whose records carry no code that the tables know
+	local    map[concept]label  // labels of local systems and what they mean
+}
 
-// LoadLabeler reads every *.csv of the tree, see Labels.
-func LoadLabeler(tree fs.FS) (*Labeler, error) { return &Labeler{}, nil }
+type concept struct{ system, code string }
 
-// Label adds meta.security to the resource, or to every resource of a Bundle, in place.
-// Labels that are there stay; the higher confidentiality wins.
-func (l *Labeler) Label(bundle *fhir.Node) {}
+// label is one security label; rank is set for a confidentiality.
+type label struct {
+	concept
+	rank int
+}
+
+// The pseudo systems of the tables, beside real code systems.
+const (
+	tableType     = "resource-type"
+	tableFallback = "unlabelled"
+	tableText     = "text"
+	tableForm     = "questionnaire" // the canonical of a QuestionnaireResponse
+	tableLocal    = "local-label "  // followed by the local system
+)
+
+// restricted is what a clinical record is labelled whose codes the tables do not know: that
+// nobody knows what it is must not make it normal.
+const restricted = "R"
+
+// LoadLabeler reads every *.csv of the tree, see Labels. A row is system, code (a trailing *
+// is a prefix), labels separated by spaces, source. Errors name file and line.
+func LoadLabeler(tree fs.FS) (*Labeler, error) {
+	l := &Labeler{
+		codes: map[concept][]label{}, prefixes: map[concept][]label{}, words: map[string][]label{}, phrases: map[string][]label{},
+		types: map[string][]label{}, fallback: map[string][]label{}, local: map[concept]label{},
+	}
+	files, err := fs.Glob(tree, "*.csv")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range files {
+		if err := l.read(tree, name); err != nil {
+			return nil, fmt.Errorf("labels %s: %w", name, err)
+		}
+	}
+	if len(l.types) == 0 {
+		return nil, fmt.Errorf("labels: no table names a resource type")
+	}
+	return l, nil
+}
+
+func (l *Labeler) read(tree fs.FS, name string) error {
+	f, err := tree.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	rows := csv.NewReader(f)
+	rows.Comment = '#'
+	rows.FieldsPerRecord = 4
+	all, err := rows.ReadAll()
+	if err != nil {
+		return err
+	}
+	for _, row := range all {
+		labels, err := parseLabels(row[2])
+		if err != nil {
+			return fmt.Errorf("%s %s: %w", row[0], row[1], err)
+		}
+		l.row(row[0], row[1], labels)
+	}
+	return nil
+}
+
+func (l *Labeler) row(system, code string, labels []label) {
+	prefix, isPrefix := strings.CutSuffix(code, "*")
+	switch {
+	case system == tableType:
+		l.types[code] = labels
+	case system == tableFallback:
+		l.fallback[code] = labels
+	case system == tableText && strings.Contains(code, " "):
+		l.phrases[strings.ToLower(code)] = labels
+	case system == tableText && !isPrefix:
+		l.words[strings.ToLower(code)] = labels
+	case strings.HasPrefix(system, tableLocal):
+		l.local[concept{strings.TrimPrefix(system, tableLocal), code}] = labels[0]
+	case isPrefix:
+		l.prefixes[concept{system, strings.ToLower(prefix)}] = labels
+	default:
+		l.codes[concept{system, code}] = labels
+	}
+}
+
+func parseLabels(text string) ([]label, error) {
+	var out []label
+	for code := range strings.FieldsSeq(text) {
+		system := consent.LabelSystem(code)
+		if system == "" {
+			return nil, fmt.Errorf("%s is not a label", code)
+		}
+		out = append(out, label{concept{system, code}, consent.Rank(code)})
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("a row needs a label")
+	}
+	return out, nil
+}
+
+// Label adds meta.security to a resource, or to every resource of a Bundle, in place. Labels
+// that are there stay; a higher confidentiality is added beside a lower one. A record takes
+// on the labels of what it was made for (reasonReference, addresses) in the same Bundle.
+func (l *Labeler) Label(bundle *fhir.Node) {
+	if bundle.ResourceType() != "Bundle" {
+		l.label(bundle)
+		return
+	}
+	byRef := map[string]*fhir.Node{}
+	for _, n := range fhir.Entries(bundle) {
+		l.label(n)
+		byRef[n.Ref()] = n
+	}
+	for _, n := range fhir.Entries(bundle) {
+		for _, name := range []string{"reasonReference", "addresses"} {
+			for _, ref := range n.Get(name).Items() {
+				inherit(n, byRef[ref.Get("reference").Text()])
+			}
+		}
+	}
+}
+
+func (l *Labeler) label(n *fhir.Node) {
+	l.translate(n.Get("meta").Get("security"))
+	for _, c := range n.Get("securityLabel").Items() {
+		l.translate(c.Get("coding"))
+	}
+	found := finding{labels: l.types[n.ResourceType()], known: l.types[n.ResourceType()] != nil}
+	found.scan(l, n)
+	stated := ranked(n)
+	add(n, found.labels)
+	if found.known || stated {
+		return
+	}
+	if labels := l.fallback[n.ResourceType()]; labels != nil {
+		add(n, labels)
+		return
+	}
+	add(n, []label{{concept{consent.SystemConfidentiality, restricted}, consent.Rank(restricted)}})
+}
+
+// translate rewrites labels of a local system into the published ones that they mean.
+func (l *Labeler) translate(codings *fhir.Node) {
+	for _, c := range codings.Items() {
+		if means, ok := l.local[conceptOf(c)]; ok {
+			c.SetText("system", means.system).SetText("code", means.code)
+		}
+	}
+}
+
+func conceptOf(n *fhir.Node) concept {
+	return concept{n.Get("system").Text(), n.Get("code").Text()}
+}
+
+func ranked(n *fhir.Node) bool {
+	for _, s := range fhir.SecurityLabels(n) {
+		if s.System == consent.SystemConfidentiality {
+			return true
+		}
+	}
+	return false
+}
+
+// add appends the labels that the resource does not carry yet; a confidentiality only if it is higher.
+func add(n *fhir.Node, labels []label) {
+	have := map[concept]bool{}
+	rank := 0
+	for _, s := range fhir.SecurityLabels(n) {
+		have[concept{s.System, s.Code}] = true
+		if s.System == consent.SystemConfidentiality {
+			rank = max(rank, consent.Rank(s.Code))
+		}
+	}
+	for _, lb := range highest(labels) {
+		if have[lb.concept] || (lb.rank > 0 && lb.rank <= rank) {
+			continue
+		}
+		meta := n.Get("meta")
+		if meta == nil {
+			meta = fhir.NewObject()
+			n.Set("meta", meta)
+		}
+		meta.Add("security", fhir.NewObject().SetText("system", lb.system).SetText("code", lb.code))
+		have[lb.concept] = true
+	}
+}
+
+// highest keeps of several confidentialities the highest.
+func highest(labels []label) []label {
+	top := 0
+	for _, lb := range labels {
+		top = max(top, lb.rank)
+	}
+	out := make([]label, 0, len(labels))
+	for _, lb := range labels {
+		if lb.rank == 0 || lb.rank == top {
+			out = append(out, lb)
+		}
+	}
+	return out
+}
+
+func inherit(n, from *fhir.Node) {
+	if from == nil {
+		return
+	}
+	var labels []label
+	for _, s := range fhir.SecurityLabels(from) {
+		lb := label{concept: concept{s.System, s.Code}}
+		if s.System == consent.SystemConfidentiality {
+			lb.rank = consent.Rank(s.Code)
+		}
+		labels = append(labels, lb)
+	}
+	add(n, labels)
+}
