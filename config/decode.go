@@ -308,7 +308,7 @@ func kindWord(t reflect.Type) string {
 		return "a time span such as 30s, 5m or 72h"
 	case t.Kind() == reflect.Bool:
 		return "true or false"
-	case t.Kind() == reflect.Int:
+	case t.Kind() == reflect.Int, t.Kind() == reflect.Int64:
 		return "a whole number"
 	default:
 		return "text"

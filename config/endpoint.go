@@ -45,6 +45,13 @@ func (c *checker) endpoints(p Partner) {
 		c.secret(p.file, at+".key", e.EdFi.Key)
 		c.secret(p.file, at+".secret", e.EdFi.Secret)
 		c.clientTLS(p.file, at+".tls", e.EdFi.TLS)
+		if e.EdFi.StudentSystem != "" && e.EdFi.EducationOrganizationID > 0 {
+			codec := c.edfiCodec(*e.EdFi)
+			codec.Zone = "" // the site's, reported there
+			for _, fault := range codec.Check() {
+				c.report(p.file, at+".descriptors", fault.Error())
+			}
+		}
 	}
 }
 

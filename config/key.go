@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"caregate/ledger"
 )
 
 // KeyVariable is the environment variable of the key where the configuration names none.
@@ -55,4 +57,21 @@ func parseKey(text string) ([]byte, error) {
 		}
 	}
 	return nil, errors.New("the key must be 32 bytes, written as 64 hex digits or as base64")
+}
+
+// keyOr returns the key to open a ledger with: the given one, else the configured one, else
+// that of the environment, else a development key next to the data.
+func (c Config) keyOr(given []byte, dataDir string) (key []byte, development bool, err error) {
+	if given != nil {
+		return given, false, nil
+	}
+	if key, err = c.key(); key != nil || err != nil {
+		return key, false, err
+	}
+	if _, set := c.env(KeyVariable); set {
+		key, err = c.environmentKey(KeyVariable)
+		return key, false, err
+	}
+	key, err = ledger.DevelopmentKey(dataDir)
+	return key, true, err
 }

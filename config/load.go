@@ -53,6 +53,17 @@ func Load(dir string, env Lookup) (Config, Problems) {
 	return c, append(problems, Check(c)...).sorted()
 }
 
+// LoadSite reads caregate.yaml alone, for commands that look into the ledger and need of the
+// configuration only the key. A directory that is not there is an empty configuration.
+func LoadSite(dir string, env Lookup) Config {
+	if env == nil {
+		env = os.LookupEnv
+	}
+	c := Config{Dir: dir, env: env, at: map[string]map[string]token.Position{}}
+	_ = c.read(SiteFile, &c.Site) // check names its problems; a key that cannot be read is one at opening
+	return c
+}
+
 // read decodes one file of the directory.
 func (c *Config) read(file string, out any) Problems {
 	text, err := os.ReadFile(filepath.Join(c.Dir, file))

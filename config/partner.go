@@ -1,6 +1,10 @@
 package config
 
-import "time"
+import (
+	"time"
+
+	"caregate/adapters/edfi"
+)
 
 // Partner is one file of partners/: an organisation that sends or receives.
 type Partner struct {
@@ -81,11 +85,17 @@ type MLLP struct {
 	ConnectTLS *ClientTLS `yaml:"connectTLS"`
 	// Insecure permits plain text beyond the loopback interface, inside a tunnel for example.
 	Insecure bool `yaml:"insecure"`
-	// Enhanced says which acknowledgement mode holds where MSH-15 and MSH-16 are empty.
+	// Certificates are names in client certificates (DNS name, URI, mail address) that prove the partner on its listener.
+	Certificates []string `yaml:"certificates"`
+	// Applications are the "MSH-3.1|MSH-4.1", or MSH-3.1 alone, that its messages must name; empty does not look at them.
+	Applications []string `yaml:"applications"`
+	// Enhanced answers with CA, CE and CR where MSH-15 and MSH-16 are empty.
 	Enhanced bool `yaml:"enhanced"`
-	// Processing lists the processing ids that are taken, such as P and T; empty takes all.
+	// Connections is how many connections to the partner are kept open.
+	Connections int `yaml:"connections" default:"1" min:"1"`
+	// Processing lists the processing ids (MSH-11) that are taken, such as P or T; empty takes all.
 	Processing []string `yaml:"processing"`
-	// Versions lists the HL7 versions that are taken, such as 2.5.1; empty takes all that are supported.
+	// Versions lists the HL7 versions (MSH-12) that are taken; empty takes all that are supported.
 	Versions []string `yaml:"versions"`
 	// Profile is how this partner's HL7 v2 looks, here or in a file of its own.
 	Profile Profile `yaml:"profile"`
@@ -123,26 +133,20 @@ type EdFi struct {
 	TLS *ClientTLS `yaml:"tls"`
 	// AllowPrivate permits a private or loopback address; such addresses are refused otherwise.
 	AllowPrivate bool `yaml:"allowPrivate"`
+	// DataPath is where the core resources are served; /data/v3/ed-fi where absent.
+	DataPath string `yaml:"dataPath"`
+	// Overwrite posts without reading first, which erases what the school itself added.
+	Overwrite bool `yaml:"overwrite"`
 	// StudentSystem is the identifier system whose value is the studentUniqueId.
 	StudentSystem string `yaml:"studentSystem" required:"true"`
-	// EducationOrganizationID is the district or school that is written for.
-	EducationOrganizationID int `yaml:"educationOrganizationId" required:"true"`
-	// DoNotPublish marks addresses and telephone numbers as not for publication.
-	DoNotPublish bool `yaml:"doNotPublish"`
-	// Descriptors map FHIR codes to the descriptor URIs of this API.
-	Descriptors Descriptors `yaml:"descriptors"`
-}
-
-// Descriptors map FHIR codes to the descriptor URIs of one Ed-Fi API.
-type Descriptors struct {
-	// Relation maps "SYSTEM|CODE" of a relationship.
-	Relation map[string]string `yaml:"relation"`
-	// Telephone maps ContactPoint.use.
-	Telephone map[string]string `yaml:"telephone"`
-	// Address maps Address.use.
-	Address map[string]string `yaml:"address"`
-	// State maps the postal code of a state.
-	State map[string]string `yaml:"state"`
+	// ContactSystem is the identifier system whose value is the contactUniqueId; empty for none.
+	ContactSystem string `yaml:"contactSystem"`
+	// EducationOrganizationID is the district that is written for.
+	EducationOrganizationID int64 `yaml:"educationOrganizationId" required:"true"`
+	// ConfidentialAddresses marks every address as not for publication, as foster placements need.
+	ConfidentialAddresses bool `yaml:"confidentialAddresses"`
+	// Descriptors say which descriptor of this API a FHIR code is: addressType, state, telephone, electronicMail, relation.
+	Descriptors edfi.Descriptors `yaml:"descriptors"`
 }
 
 // ClientCredentials are an OAuth 2.0 client credentials grant (RFC 6749 section 4.4).

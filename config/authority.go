@@ -1,0 +1,228 @@
+package config
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"caregate/adapters"
+	"caregate/consent"
+	"caregate/fhir"
+	"caregate/gateway"
+	"caregate/ledger"
+)
+
+// inputAuthority and inputReference are kinds of decision inputs, as package gateway keeps them.
+const (
+	inputAuthority = "authority"
+	inputReference = "reference"
+)
+
+// Grant is one statement of authority as an operator enters it.
+type Grant struct {
+	Holder       string   // "RelatedPerson/ID"
+	Relationship string   // v3-RoleCode; "" keeps what is on file
+	Domains      []string // "all", "health", "mental-health", ...
+	Basis        string
+	Start        string // local dates, inclusive; "" is open
+	End          string
+	Source       string // the document that proves it: a file, which is kept, or a reference "DocumentReference/ID"
+}
+
+// Authorities lists who may consent for a child, as filed.
+func (a *App) Authorities(ctx context.Context, child string) ([]consent.Authority, error) {
+	inputs, _, err := a.ledger.Inputs(ctx, child)
+	if err != nil {
+		return nil, err
+	}
+	list := []consent.Authority{}
+	for _, in := range inputs {
+		if in.Kind != inputAuthority || in.Ended {
+			continue
+		}
+		var some []consent.Authority
+		if err := json.Unmarshal(in.Body, &some); err != nil {
+			return nil, errors.New("an authority on file cannot be read")
+		}
+		list = append(list, some...)
+	}
+	return list, nil
+}
+
+// AddAuthority files what a person entered, beside what the holder has already. It goes in
+// like every message and is effective when it returns.
+func (a *App) AddAuthority(ctx context.Context, child string, g Grant) (adapters.Ack, error) {
+	held, err := a.held(ctx, child, g.Holder)
+	if err != nil {
+		return adapters.Ack{}, err
+	}
+	document, reference, err := evidence(g.Source)
+	if err != nil {
+		return adapters.Ack{}, err
+	}
+	added := consent.Authority{
+		Holder: g.Holder, Relationship: g.Relationship, Domains: g.Domains, Basis: g.Basis, Start: g.Start, End: g.End, Evidence: reference,
+	}
+	return a.fileAuthority(ctx, child, append(held, added), document)
+}
+
+// EndAuthority ends what a holder has in some domains, or in all, on a day.
+func (a *App) EndAuthority(ctx context.Context, child string, g Grant) (adapters.Ack, error) {
+	held, err := a.held(ctx, child, g.Holder)
+	if err != nil {
+		return adapters.Ack{}, err
+	}
+	document, _, err := evidence(g.Source)
+	if err != nil {
+		return adapters.Ack{}, err
+	}
+	ended := false
+	for i := range held {
+		if len(g.Domains) == 0 || slices.ContainsFunc(held[i].Domains, func(d string) bool { return slices.Contains(g.Domains, d) }) {
+			held[i].End, ended = g.End, true
+		}
+	}
+	if !ended {
+		return adapters.Ack{}, fmt.Errorf("the holder has no such authority on file: %w", ledger.ErrNotFound)
+	}
+	return a.fileAuthority(ctx, child, held, document)
+}
+
+func (a *App) held(ctx context.Context, child, holder string) ([]consent.Authority, error) {
+	if typ, id, _ := strings.Cut(holder, "/"); typ != "RelatedPerson" || id == "" {
+		return nil, errors.New("the holder has to be RelatedPerson/ID, as the consents name the person")
+	}
+	all, err := a.Authorities(ctx, child)
+	return slices.DeleteFunc(all, func(one consent.Authority) bool { return one.Holder != holder }), err
+}
+
+// fileAuthority sends everything that one holder has through Accept, with the document that proves the last.
+func (a *App) fileAuthority(ctx context.Context, child string, all []consent.Authority, document *fhir.Node) (adapters.Ack, error) {
+	patient, err := a.patientOf(ctx, child)
+	if err != nil {
+		return adapters.Ack{}, err
+	}
+	person := relatedPerson(all, patient)
+	if _, err := consent.AuthorityFrom(person); err != nil {
+		return adapters.Ack{}, err
+	}
+	bundle := fhir.NewResource("Bundle").SetText("type", "transaction")
+	for _, r := range []*fhir.Node{person, document} {
+		if r != nil {
+			bundle.Add("entry", fhir.NewObject().Set("resource", r).
+				Set("request", fhir.NewObject().SetText("method", "PUT").SetText("url", r.Ref())))
+		}
+	}
+	return a.Gateway().AcceptFor(ctx, adapters.Inbound{
+		Partner: OperatorID, Protocol: operatorProtocol, ContentType: "application/fhir+json", Interaction: "POST /",
+		Raw: bundle.JSON(), Received: a.options.Now(),
+	}, child), nil
+}
+
+// patientOf returns a "Patient/ID" that stands for the child.
+func (a *App) patientOf(ctx context.Context, child string) (string, error) {
+	inputs, _, err := a.ledger.Inputs(ctx, child)
+	if err != nil {
+		return "", err
+	}
+	for _, in := range inputs {
+		if in.Kind == inputReference && !in.Ended {
+			return string(in.Body), nil
+		}
+	}
+	return "", fmt.Errorf("no Patient stands for this child: %w", ledger.ErrNotFound)
+}
+
+// relatedPerson writes authority as the published extension.
+func relatedPerson(all []consent.Authority, patient string) *fhir.Node {
+	first := all[0]
+	_, id, _ := strings.Cut(first.Holder, "/")
+	person := fhir.NewResource("RelatedPerson").SetText("id", id)
+	for _, one := range all {
+		person.Add("extension", extension(one))
+	}
+	person.Set("patient", fhir.NewObject().SetText("reference", patient))
+	for _, one := range all {
+		if one.Relationship != "" {
+			coding := fhir.NewObject().SetText("system", "http://terminology.hl7.org/CodeSystem/v3-RoleCode").SetText("code", one.Relationship)
+			return person.Set("relationship", fhir.NewArray(fhir.NewObject().Set("coding", fhir.NewArray(coding))))
+		}
+	}
+	return person
+}
+
+func extension(a consent.Authority) *fhir.Node {
+	parts := fhir.NewArray()
+	add := func(url, member string, value *fhir.Node) {
+		parts.Append(fhir.NewObject().SetText("url", url).Set(member, value))
+	}
+	for _, domain := range a.Domains {
+		add("domain", "valueCode", fhir.NewString(domain))
+	}
+	if a.Basis != "" {
+		add("basis", "valueString", fhir.NewString(a.Basis))
+	}
+	if a.Start != "" {
+		add("start", "valueDate", fhir.NewString(a.Start))
+	}
+	if a.End != "" {
+		add("end", "valueDate", fhir.NewString(a.End))
+	}
+	if a.Evidence != "" {
+		add("evidence", "valueReference", fhir.NewObject().SetText("reference", a.Evidence))
+	}
+	return fhir.NewObject().SetText("url", consent.ExtensionGuardianAuthority).Set("extension", parts)
+}
+
+// evidence makes a document of a file, named by its hash; a reference stays one.
+func evidence(source string) (document *fhir.Node, reference string, err error) {
+	if strings.HasPrefix(source, "DocumentReference/") {
+		return nil, source, nil
+	}
+	content, err := os.ReadFile(source)
+	if err != nil {
+		return nil, "", errors.New("the source has to be a file that can be read, or DocumentReference/ID")
+	}
+	sum := sha256.Sum256(content)
+	document = fhir.NewResource("DocumentReference").SetText("id", hex.EncodeToString(sum[:])).Set("status", fhir.NewString("current"))
+	attachment := fhir.NewObject().SetText("contentType", http.DetectContentType(content)).
+		SetText("data", base64.StdEncoding.EncodeToString(content)).SetText("title", filepath.Base(source))
+	document.Add("content", fhir.NewObject().Set("attachment", attachment))
+	return document, document.Ref(), nil
+}
+
+// Preview is what `child correct` would do.
+func (a *App) Preview(ctx context.Context, message, to string) (gateway.Correction, error) {
+	e, err := a.Gateway().Explain(ctx, message)
+	if err != nil {
+		return gateway.Correction{}, err
+	}
+	c := gateway.Correction{Message: e.Message, From: e.Child, To: to, Recipients: []string{}}
+	for _, d := range e.Destinations {
+		switch d.State {
+		case ledger.DeliveryPending, ledger.DeliveryHeld:
+			c.Stopped++
+		case ledger.DeliveryCompleted, ledger.DeliveryIntended:
+			c.Recipients = append(c.Recipients, d.Destination)
+		}
+	}
+	return c, nil
+}
+
+// Note writes into the audit log why a person did something.
+func (a *App) Note(ctx context.Context, kind, message, person, reason string) error {
+	body, err := json.Marshal(map[string]string{"operator": person, "reason": reason})
+	if err != nil {
+		return err
+	}
+	return a.ledger.Log(ctx, ledger.Event{Kind: kind, Partner: OperatorID, Message: message, Outcome: "0", Body: body})
+}
