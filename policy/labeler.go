@@ -124,7 +124,7 @@ func parseLabels(text string) ([]label, error) {
 
 // Label adds meta.security to a resource, or to every resource of a Bundle, in place. Labels
 // that are there stay; a higher confidentiality is added beside a lower one. A record takes
-// on the labels of what it was made for (reasonReference, addresses) in the same Bundle.
+// on the labels of what it was made for (reasonReference, addresses, Task.focus) in the same Bundle.
 func (l *Labeler) Label(bundle *fhir.Node) {
 	if bundle.ResourceType() != "Bundle" {
 		l.label(bundle)
@@ -135,12 +135,22 @@ func (l *Labeler) Label(bundle *fhir.Node) {
 		l.label(n)
 		byRef[n.Ref()] = n
 	}
-	for _, n := range fhir.Entries(bundle) {
-		for _, name := range []string{"reasonReference", "addresses"} {
-			for _, ref := range n.Get(name).Items() {
-				inherit(n, byRef[ref.Get("reference").Text()])
-			}
+	for range 2 { // a Task takes on what its request took on
+		for _, n := range fhir.Entries(bundle) {
+			purposes(n, func(ref string) { inherit(n, byRef[ref]) })
 		}
+	}
+}
+
+// purposes yields what a record was made for: its reasons, what a plan addresses, what a Task is about.
+func purposes(n *fhir.Node, yield func(ref string)) {
+	for _, name := range []string{"reasonReference", "addresses"} {
+		for _, ref := range n.Get(name).Items() {
+			yield(ref.Get("reference").Text())
+		}
+	}
+	if n.ResourceType() == "Task" {
+		yield(n.Get("focus").Get("reference").Text())
 	}
 }
 

@@ -56,7 +56,6 @@ func TestLabelsOfTheFlows(t *testing.T) {
 		"ServiceRequest/sr-medconsult-1":                  "PSY R",
 		"ServiceRequest/sr-ednneeds-1":                    "N",
 		"ServiceRequest/sr-mrss-1":                        "MH R",
-		"Task/task-medconsult-1":                          "N",
 		"Task/task-ednneeds-1":                            "N",
 		"Patient/child-il-1":                              "N",
 		"RelatedPerson/guardian-state-1":                  "N",
@@ -67,9 +66,8 @@ func TestLabelsOfTheFlows(t *testing.T) {
 		"QuestionnaireResponse/qr-ednneeds-1":             "FERPA N",
 		"QuestionnaireResponse/qr-psychotropic-consent-1": "PSY R",
 		"CarePlan/icp-1":                                  "MH R",
-		"CarePlan/careplan-soc-1":                         "PSY R",
 		"Goal/goal-sleep":                                 "R",
-		"CareTeam/careteam-1":                             "N",
+		"CareTeam/careteam-1":                             "PSY R", // it names a psychiatrist
 		"Communication/comm-school-1":                     "R",
 		"Appointment/cft-meeting-1":                       "N",
 	}
@@ -118,6 +116,18 @@ func resourcesOf(n *fhir.Node) []*fhir.Node {
 		out = append(out, r)
 	}
 	return out
+}
+
+// A Task about a psychiatric referral is as protected as the referral, where both travel together.
+func TestTaskTakesOnItsRequest(t *testing.T) {
+	t.Parallel()
+	bundle := flow(t, consultRequest)
+	labeler(t).Label(bundle)
+	for _, n := range fhir.Entries(bundle) {
+		if n.ResourceType() == "Task" && labelsOf(n) != "N PSY R" {
+			t.Errorf("labels %q", labelsOf(n))
+		}
+	}
 }
 
 func TestLabelRules(t *testing.T) {
