@@ -72,7 +72,7 @@ func (g *Gateway) deliver(ctx context.Context, lease queue.Lease, d ledger.Deliv
 	}
 	var token int64
 	permit, verdict, err := g.release(ctx, a, func(ctx context.Context, v *verdict) (adapters.Release, error) {
-		released, err := g.intend(ctx, d, &a, v)
+		released, err := g.intend(ctx, d, a, v)
 		token = released.token
 		return released.Release, err
 	})
@@ -89,21 +89,21 @@ func (g *Gateway) deliver(ctx context.Context, lease queue.Lease, d ledger.Deliv
 }
 
 // ask gathers what is to be released: the stored message, on behalf of this delivery.
-func (g *Gateway) ask(ctx context.Context, d ledger.Delivery, route Route) (asked, error) {
+func (g *Gateway) ask(ctx context.Context, d ledger.Delivery, route Route) (*asked, error) {
 	msg, err := g.Ledger.Message(ctx, d.Message)
 	if err != nil {
-		return asked{}, err
+		return nil, err
 	}
 	_, bundle, err := g.stored(ctx, d.Message)
 	if err != nil {
-		return asked{}, err
+		return nil, err
 	}
 	origin, err := g.originOf(ctx, msg.Child, loopsOf(bundle), "")
 	if err != nil {
-		return asked{}, err
+		return nil, err
 	}
 	release := max(d.Release, 1)
-	return asked{
+	return &asked{
 		route: route, child: msg.Child, bundle: bundle, id: d.ID, writeBy: g.Now().Add(GateExpiry - writeMargin),
 		out: adapters.Outbound{
 			Key: keyOf(d.ID, release), ControlID: controlIDOf(d.ID, release), Event: msg.Event, ReplyTo: origin.ControlID, Created: d.Created,

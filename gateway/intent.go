@@ -39,7 +39,7 @@ func (g *Gateway) intend(ctx context.Context, d ledger.Delivery, a *asked, v *ve
 	if d.Release > 0 && (d.SHA256 != v.SHA256 || d.Decision != v.digest) {
 		release, predecessor = d.Release+1, d.Key
 		a.out.Key, a.out.ControlID = keyOf(d.ID, release), controlIDOf(d.ID, release)
-		if err := g.render(*a, v); err != nil {
+		if err := g.render(a, v); err != nil {
 			return intended{}, err
 		}
 	}

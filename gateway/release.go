@@ -55,7 +55,7 @@ var (
 // release decides NOW, redacts, scrubs, carries out the obligations, renders, records and
 // only then makes a Permit. It is the only maker of permits. record is called with the
 // verdict before the permit exists: what it refuses is not released.
-func (g *Gateway) release(ctx context.Context, a asked, record func(context.Context, *verdict) (adapters.Release, error)) (adapters.Permit, *verdict, error) {
+func (g *Gateway) release(ctx context.Context, a *asked, record func(context.Context, *verdict) (adapters.Release, error)) (adapters.Permit, *verdict, error) {
 	v, err := g.decide(ctx, a)
 	if err != nil {
 		return adapters.Permit{}, v, err
@@ -83,7 +83,7 @@ func (g *Gateway) release(ctx context.Context, a asked, record func(context.Cont
 }
 
 // decide asks the policy about every resource that the route carries.
-func (g *Gateway) decide(ctx context.Context, a asked) (*verdict, error) {
+func (g *Gateway) decide(ctx context.Context, a *asked) (*verdict, error) {
 	v := &verdict{Purpose: a.route.Purpose, Recipient: a.route.To, AsOf: g.Now()}
 	inputs, epoch, err := g.Ledger.Inputs(ctx, a.child)
 	if err != nil {
@@ -131,7 +131,7 @@ func offRoute(bundle *fhir.Node, content []string) []string {
 }
 
 // missingNeed names a type that the route needs, that the message has, and of which something is withheld.
-func missingNeed(a asked, d policy.Decision) string {
+func missingNeed(a *asked, d policy.Decision) string {
 	withheld := map[string]bool{}
 	for _, r := range d.Resources {
 		withheld[r.Ref] = withheld[r.Ref] || r.Withheld
@@ -177,7 +177,7 @@ func notices(obligations []policy.Obligation) ([]string, error) {
 var done = map[string]bool{"AUDIT": true, "REDACT": true}
 
 // render encodes for the destination and hashes the bytes.
-func (g *Gateway) render(a asked, v *verdict) error {
+func (g *Gateway) render(a *asked, v *verdict) error {
 	if a.route.Codec == nil { // a read: the resource itself
 		v.encoded = adapters.Encoded{ContentType: "application/fhir+json", Body: only(a.out.Bundle)}
 		if v.encoded.Body == nil {
@@ -210,7 +210,7 @@ func only(bundle *fhir.Node) []byte {
 }
 
 // request puts the decision inputs, the registration of the recipient and the route into one question.
-func (g *Gateway) request(a asked, inputs facts, asOf time.Time) consent.Request {
+func (g *Gateway) request(a *asked, inputs facts, asOf time.Time) consent.Request {
 	r := consent.Request{
 		Jurisdiction: g.Jurisdiction, Zone: g.Zone, AsOf: asOf, Implicit: g.Implicit, LapseAtMajority: true,
 		Action: "disclose", Purpose: a.route.Purpose, Recipient: g.partners[a.route.To].Recipient,

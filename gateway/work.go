@@ -55,12 +55,12 @@ func (g *Gateway) Resolve(ctx context.Context, id, child, note string) (adapters
 	}
 	event := ledger.Event{Kind: "work-resolved", Partner: "operator", Message: w.Message, Delivery: w.Delivery, Outcome: "0"}
 	if w.Delivery != "" {
-		lanes, err := g.Ledger.Requeue(ctx, []string{w.Delivery}, nil)
-		if err != nil {
+		if err := g.Ledger.ResolveWork(ctx, id, note, []ledger.Event{event}); err != nil {
 			return adapters.Ack{}, err
 		}
+		lanes, err := g.Ledger.Requeue(ctx, []string{w.Delivery}, nil)
 		g.wake(ctx, lanes)
-		return adapters.Ack{Code: adapters.CodeAccepted, MessageID: w.Message}, g.Ledger.ResolveWork(ctx, id, note, []ledger.Event{event})
+		return adapters.Ack{Code: adapters.CodeAccepted, MessageID: w.Message}, err
 	}
 	msg, err := g.Ledger.Message(ctx, w.Message)
 	if err != nil {

@@ -1,0 +1,148 @@
+package gateway_test
+
+import (
+	"strings"
+	"testing"
+
+	"caregate/adapters"
+	"caregate/ledger"
+)
+
+func TestUnknownChildIsHeldAndReprocessed(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	ack := h.post("cmo", "POST /", flow(t, "01-medication-consult/01-fhir-consult-request-transaction.json"), adapters.CodeHeld)
+	items, err := h.Work(t.Context(), ledger.WorkOpen)
+	if err != nil || len(items) != 1 || items[0].Kind != "identity" {
+		t.Fatalf("work: %+v, %v", items, err)
+	}
+	h.introduce()
+	h.sign()
+	again, err := h.Resolve(t.Context(), items[0].ID, "", "the state has introduced the child")
+	if err != nil || again.Code != adapters.CodeAccepted || again.MessageID != ack.MessageID {
+		t.Fatalf("resolved: %+v, %v", again, err)
+	}
+	h.ends(ack.MessageID, ledger.DeliveryCompleted)
+}
+
+func TestIdentifierAloneIdentifiesNobody(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		old, new string
+		want     adapters.Code
+	}{
+		"all agree":         {"", "", adapters.CodeAccepted},
+		"other birth date":  {`"birthDate": "2016-03-09"`, `"birthDate": "2016-03-10"`, adapters.CodeHeld},
+		"other family name": {`"family": "Zztest",`, `"family": "Zzother",`, adapters.CodeHeld},
+		"unknown number":    {`"value": "90000017"`, `"value": "90000018"`, adapters.CodeHeld},
+		"foreign assigner":  {`"https://soc.example.org/id/il-dcfs-id"`, `"https://elsewhere.example/id"`, adapters.CodeHeld},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, nil)
+			h.introduce()
+			body := flow(t, "01-medication-consult/01-fhir-consult-request-transaction.json")
+			if c.old != "" && !strings.Contains(body, c.old) {
+				t.Fatalf("sample lacks %s", c.old)
+			}
+			h.post("cmo", "POST /", strings.ReplaceAll(body, c.old, c.new), c.want)
+		})
+	}
+}
+
+func TestDuplicateIsAnsweredAndNotDeliveredTwice(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.introduce()
+	h.sign()
+	first := h.refer()
+	if second := h.refer(); second != first {
+		t.Errorf("a resend became message %s beside %s", second, first)
+	}
+	h.ends(first, ledger.DeliveryCompleted)
+	if n := len(h.clinic.received()); n != 1 {
+		t.Fatalf("clinic received %d messages, want 1", n)
+	}
+}
+
+func TestStatusIsForPartiesAndInOrder(t *testing.T) {
+	t.Parallel()
+	status := func(t *testing.T, name, change string) string {
+		body := flow(t, "01-medication-consult/"+name)
+		if change != "" {
+			body = strings.Replace(body, `"status": "accepted"`, `"status": "`+change+`"`, 1)
+		}
+		return `{"resourceType":"Bundle","type":"transaction","entry":[{"resource":` + body + `,"request":{"method":"PUT","url":"Task/task-medconsult-1"}}]}`
+	}
+	h := newHouse(t, nil)
+	h.introduce()
+	h.sign()
+	h.ends(h.refer(), ledger.DeliveryCompleted)
+	h.post("stranger", "POST /", status(t, "09-fhir-task-accepted-update.json", ""), adapters.CodeHeld)
+	h.post("clinic", "POST /", status(t, "09-fhir-task-accepted-update.json", "completed"), adapters.CodeHeld)
+
+	accepted := h.post("clinic", "POST /", status(t, "09-fhir-task-accepted-update.json", ""), adapters.CodeAccepted)
+	h.ends(accepted.MessageID, ledger.DeliveryCompleted)
+	progress := h.post("clinic", "POST /", status(t, "09-fhir-task-accepted-update.json", "in-progress"), adapters.CodeAccepted)
+	h.ends(progress.MessageID, ledger.DeliveryCompleted)
+	late := h.post("clinic", "POST /", strings.Replace(status(t, "09-fhir-task-accepted-update.json", ""), "2026-10-28T13:00:00Z", "2026-10-28T13:30:00Z", 1), adapters.CodeAccepted)
+	e, err := h.Explain(t.Context(), late.MessageID)
+	if err != nil || len(e.Destinations) != 0 || len(e.Work) != 1 || e.Work[0].Kind != "out-of-order" {
+		t.Fatalf("late status: %+v, %v", e, err)
+	}
+}
+
+func TestMalformedConsentIsRefusedWhenFiled(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.introduce()
+	bad := strings.Replace(flow(t, "06-consent-lifecycle/01-fhir-consent-active.json"), `"type": "permit"`, `"type": "deny-not"`, 1)
+	ack := h.Accept(t.Context(), adapters.Inbound{Partner: "guardian", Protocol: "fhirrest", Interaction: "PUT " + consult, Raw: []byte(bad), Received: asOf})
+	if ack.Code.Row().HTTP < 400 || len(ack.Issues) == 0 {
+		t.Fatalf("answered %s %+v", ack.Code, ack.Issues)
+	}
+}
+
+func TestCorrectStopsAndListsRecipients(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.introduce()
+	h.sign()
+	id := h.refer()
+	h.ends(id, ledger.DeliveryCompleted)
+	other := strings.NewReplacer("90000017", "90000025", "child-il-1", "child-il-2", "Rowan", "Emery", "900000177", "900000185", "T7190334", "T7190335", "604822", "604823", "guardian-state-1", "guardian-state-2").Replace(flow(t, "00-cast/cast-il-transaction.json"))
+	h.post("dcfs", "POST /", other, adapters.CodeAccepted)
+	to, err := h.Child(t.Context(), "https://soc.example.org/id/il-dcfs-id|90000025")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := h.Correct(t.Context(), id, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Recipients) != 1 || c.Recipients[0] != "clinic" {
+		t.Errorf("recipients %v, want the clinic", c.Recipients)
+	}
+	if got := h.child(id); got != to {
+		t.Errorf("message belongs to %s, want %s", got, to)
+	}
+}
+
+func TestReadIsDecidedLikeADelivery(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.introduce()
+	h.sign()
+	h.ends(h.refer(), ledger.DeliveryCompleted)
+	permit, ack := h.Read(t.Context(), "clinic", "Condition", "cond-adhd")
+	if ack.Code != adapters.CodeAccepted || !strings.Contains(string(permit.Release().Body), "F90.2") {
+		t.Fatalf("read: %+v %s", ack, permit.Release().Body)
+	}
+	if permit, ack := h.Read(t.Context(), "stranger", "Condition", "cond-adhd"); ack.Code != adapters.CodeUnknownKey || permit.Valid() {
+		t.Errorf("a stranger was answered %s", ack.Code)
+	}
+	if _, ack := h.Read(t.Context(), "stranger", "Condition", "no-such"); ack.Code != adapters.CodeUnknownKey {
+		t.Errorf("not existing and not allowed differ: %s", ack.Code)
+	}
+}
