@@ -186,7 +186,7 @@ func entryOf(location string) int {
 
 // safeToken returns the text when it is short and plain, else "": it is echoed in a header.
 func safeToken(text string) string {
-	if idPattern.MatchString(text) {
+	if tokenPattern.MatchString(text) {
 		return text
 	}
 	return ""

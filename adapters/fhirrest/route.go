@@ -43,8 +43,9 @@ func readTypes() []string {
 }
 
 var (
-	idPattern   = regexp.MustCompile(`^[A-Za-z0-9.\-]{1,64}$`) // R4 datatype id
-	typePattern = regexp.MustCompile(`^[A-Z][A-Za-z]{1,63}$`)
+	idPattern    = regexp.MustCompile(`^[A-Za-z0-9.\-]{1,64}$`) // R4 datatype id
+	tokenPattern = regexp.MustCompile(`^[A-Za-z0-9._\-]{1,64}$`)
+	typePattern  = regexp.MustCompile(`^[A-Z][A-Za-z]{1,63}$`)
 )
 
 // found is what the table says about a path, whether or not its method is served.
