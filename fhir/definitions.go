@@ -126,3 +126,17 @@ func (d *definitions) link(t *typeDef) {
 		}
 	}
 }
+
+// TypeOf returns the datatype of a JSON member of a resource type, datatype or backbone element:
+// TypeOf("Observation", "valueQuantity") is "Quantity", TypeOf("Patient", "contact") is
+// "Patient.contact". It is "" for what the model does not know.
+func TypeOf(structure, member string) string {
+	t := r4().types[structure]
+	if t == nil {
+		return ""
+	}
+	return t.members[member].typ
+}
+
+// IsResourceType reports whether the name is a resource type of R4.
+func IsResourceType(name string) bool { return r4().resources[name] }
