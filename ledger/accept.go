@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -200,24 +199,39 @@ func (p *acceptance) storeMessage(t *tx) (err error) {
 		return err
 	}
 	err = t.exec(`INSERT INTO message (id, seq, position, partner, protocol, content_type, interaction, control_id, event,
-		state, code, child, received, stored, sha256, reserved, supersedes, flagged, key_id, issues, bundle, raw)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		state, code, child, received, stored, sha256, reserved, supersedes, flagged, key_id, mac, issues, bundle, raw)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		p.id, p.result.Seq, p.result.Position, p.Partner, p.Protocol, p.ContentType, p.Interaction, p.ControlID, p.Event,
-		p.State, p.Code, p.Child, nanos(p.Received), nanos(t.now), p.sha256, p.Reserve, p.supersedes, p.flagged, p.key.id, p.issues, p.bundle, p.raw)
+		p.State, p.Code, p.Child, nanos(p.Received), nanos(t.now), p.sha256, p.Reserve, p.supersedes, p.flagged, p.key.id, p.message().seal(t.l.keys.rows),
+		p.issues, p.bundle, p.raw)
 	if err != nil {
 		return err
 	}
 	return p.reserve(t)
 }
 
-// replaceMessage processes a held message again: it keeps its id, its place and when it was received.
+// message is the part of the row that is sealed.
+func (p *acceptance) message() Message {
+	return Message{
+		ID: p.id, Seq: p.result.Seq, Partner: p.Partner, Protocol: p.Protocol, ContentType: p.ContentType, Interaction: p.Interaction,
+		ControlID: p.ControlID, Event: p.Event, Child: p.Child, Received: p.Received, RawSHA256: p.sha256,
+	}
+}
+
+// replaceMessage processes a held message again: it keeps its id, its place, where it came
+// from and when it was received.
 func (p *acceptance) replaceMessage(t *tx) error {
-	err := t.row(`UPDATE message SET position = ?, event = ?, state = ?, code = ?, child = ?, reserved = (reserved OR ?), key_id = ?, issues = ?, bundle = ?, raw = ?
-		WHERE id = ? AND state IN ('held', 'refused') AND sha256 = ? RETURNING seq`,
-		[]any{p.result.Position, p.Event, p.State, p.Code, p.Child, p.Reserve, p.key.id, p.issues, p.bundle, p.raw, p.id, p.sha256}, &p.result.Seq)
-	if errors.Is(err, ErrNotFound) {
+	m, err := t.message(p.id)
+	if err != nil {
+		return err
+	}
+	if m.State != MessageHeld && m.State != MessageRefused || m.RawSHA256 != p.sha256 {
 		return ErrStale
 	}
+	p.result.Seq, m.Event, m.Child = m.Seq, p.Event, p.Child
+	err = t.exec(`UPDATE message SET position = ?, event = ?, state = ?, code = ?, child = ?, reserved = (reserved OR ?), key_id = ?, mac = ?,
+		issues = ?, bundle = ?, raw = ? WHERE id = ?`,
+		p.result.Position, p.Event, p.State, p.Code, p.Child, p.Reserve, p.key.id, m.seal(t.l.keys.rows), p.issues, p.bundle, p.raw, p.id)
 	if err != nil {
 		return err
 	}
@@ -229,6 +243,18 @@ func (p *acceptance) replaceMessage(t *tx) error {
 		return err
 	}
 	return p.reserve(t)
+}
+
+func (t *tx) message(id string) (m Message, err error) {
+	err = ErrNotFound
+	failed := t.each(t.ctx, "SELECT "+messageColumns+" FROM message m WHERE m.id = ?", []any{id}, func(scan scanner) error {
+		m, err = t.l.scanMessage(scan)
+		return err
+	})
+	if failed != nil {
+		err = failed
+	}
+	return m, err
 }
 
 func (p *acceptance) storeAliases(t *tx) error {

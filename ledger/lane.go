@@ -35,10 +35,12 @@ func (l *Ledger) Head(ctx context.Context, lane string) (Delivery, error) {
 // the gate of its last attempt has expired.
 func (l *Ledger) DueLanes(ctx context.Context) ([]LaneDue, error) {
 	var list []LaneDue
-	// The inner query is a scan of the partial index delivery_lane.
-	err := l.read.each(ctx, `SELECT d.lane, d.destination, d.due FROM
-		(SELECT DISTINCT lane FROM delivery WHERE state IN ('pending', 'intended')) w
-		JOIN delivery d ON d.id = (SELECT id FROM delivery WHERE lane = w.lane AND `+headOrder+`)
+	// The recursion jumps from lane to lane along the partial index delivery_lane.
+	err := l.read.each(ctx, `WITH RECURSIVE w (lane) AS (
+			SELECT MIN(lane) FROM delivery WHERE state IN ('pending', 'intended')
+			UNION ALL
+			SELECT (SELECT MIN(lane) FROM delivery WHERE state IN ('pending', 'intended') AND lane > w.lane) FROM w WHERE w.lane IS NOT NULL)
+		SELECT d.lane, d.destination, d.due FROM w JOIN delivery d ON d.id = (SELECT id FROM delivery WHERE lane = w.lane AND `+headOrder+`)
 		ORDER BY d.due`, nil, func(scan scanner) error {
 		var lane LaneDue
 		var due int64

@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"context"
+	"crypto/hmac"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -30,23 +32,34 @@ type Message struct {
 }
 
 const messageColumns = `m.id, m.partner, m.protocol, m.content_type, m.interaction, m.seq, m.control_id, m.event, m.state, m.code, m.child,
-	m.received, m.sha256, m.supersedes, m.flagged, m.position`
+	m.received, m.sha256, m.supersedes, m.flagged, m.position, m.mac`
 
-func scanMessage(scan scanner, more ...any) (m Message, err error) {
+func (l *Ledger) scanMessage(scan scanner, more ...any) (m Message, err error) {
 	var received int64
+	var seal []byte
 	err = scan(append([]any{
 		&m.ID, &m.Partner, &m.Protocol, &m.ContentType, &m.Interaction, &m.Seq, &m.ControlID, &m.Event, &m.State, &m.Code, &m.Child,
-		&received, &m.RawSHA256, &m.Supersedes, &m.Flagged, &m.Position,
+		&received, &m.RawSHA256, &m.Supersedes, &m.Flagged, &m.Position, &seal,
 	}, more...)...)
 	m.Received = instant(received)
+	if err == nil && !hmac.Equal(seal, m.seal(l.keys.rows)) {
+		return Message{}, fmt.Errorf("message %s: %w", m.ID, ErrIntegrity)
+	}
 	return m, err
+}
+
+// seal is the keyed hash of the columns that stay: a flipped bit must not give a message
+// to another partner or child.
+func (m Message) seal(key []byte) []byte {
+	numbers := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(m.Seq)), uint64(nanos(m.Received)))
+	return mac(key, []byte("message"), numbers, fields(m.ID, m.Partner, m.Protocol, m.ContentType, m.Interaction, m.ControlID, m.Event, m.Child, m.RawSHA256))
 }
 
 // Message returns one message.
 func (l *Ledger) Message(ctx context.Context, id string) (Message, error) {
 	m, found := Message{}, false
 	err := l.read.each(ctx, "SELECT "+messageColumns+" FROM message m WHERE m.id = ?", []any{id}, func(scan scanner) (err error) {
-		m, err = scanMessage(scan)
+		m, err = l.scanMessage(scan)
 		found = true
 		return err
 	})
@@ -133,8 +146,9 @@ func (l *Ledger) MessagesOf(ctx context.Context, child string) ([]string, error)
 }
 
 // Relink says that a message is about another child. Its bodies are sealed anew with that
-// child's key, the decision inputs that it brought go to that child and raise both epochs,
-// and its deliveries that have not left change lanes and keep their place. ErrStale means
+// child's key, the identifiers that it was the first to name and the decision inputs that
+// it brought go to that child and raise both epochs, and its deliveries that have not left
+// change lanes and keep their place. ErrStale means
 // that one of them is on the way: try again when it has arrived.
 func (l *Ledger) Relink(ctx context.Context, message, toChild string, e []Event) error {
 	key, err := l.mainKey(ctx, toChild)

@@ -83,7 +83,7 @@ func (l *Ledger) unprojected(ctx context.Context, after int64, limit int) ([]pro
 		var key string
 		var wrapped []byte
 		var err error
-		if p.message, err = scanMessage(scan, &key, &wrapped); err != nil {
+		if p.message, err = l.scanMessage(scan, &key, &wrapped); err != nil {
 			return err
 		}
 		if p.expunged = wrapped == nil; !p.expunged {

@@ -27,8 +27,18 @@ func (t *tx) relinkBodies(message, from, to string, key dataKey) error {
 		}
 		bodies[i] = t.l.keys.seal(key, at, body)
 	}
-	err = t.exec("UPDATE message SET child = ?, key_id = ?, raw = ?, bundle = ?, issues = ? WHERE id = ?", to, key.id, bodies[0], bodies[1], bodies[2], message)
+	m, err := t.message(message)
 	if err != nil {
+		return err
+	}
+	m.Child = to
+	err = t.exec("UPDATE message SET child = ?, key_id = ?, mac = ?, raw = ?, bundle = ?, issues = ? WHERE id = ?",
+		to, key.id, m.seal(t.l.keys.rows), bodies[0], bodies[1], bodies[2], message)
+	if err != nil {
+		return err
+	}
+	// An identifier that this message was the first to name was said of the new child.
+	if err := t.exec("UPDATE link SET child = ? WHERE message = ? AND child = ?", to, message, from); err != nil {
 		return err
 	}
 	if err := t.relinkResources(message, to, old, key); err != nil {

@@ -113,3 +113,11 @@ func flushSQLite(ctx context.Context, conn *sql.Conn) (emptied bool, err error) 
 	}
 	return busy == 0, nil
 }
+
+// integritySQLite returns the first thing wrong with tables and indexes, without values; "" for nothing.
+func integritySQLite(ctx context.Context, s *statements) (finding string, err error) {
+	if err = s.row(ctx, "PRAGMA integrity_check(1)", nil, &finding); finding == "ok" {
+		finding = ""
+	}
+	return finding, err
+}

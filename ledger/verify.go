@@ -17,7 +17,7 @@ type Verification struct {
 }
 
 // BadRow names the first row that does not fit its chain. Writer is "checkpoint" for a
-// checkpoint.
+// checkpoint, and "database" when the database's own structure is damaged.
 type BadRow struct {
 	Writer string
 	N      int64
@@ -35,7 +35,8 @@ type verifier struct {
 
 // Verify checks the audit log: every row against its chain, every chain against its head,
 // every checkpoint against the one before it and the rows that it names, and the copy of
-// the last checkpoint outside the database. It reports the first row that does not fit.
+// the last checkpoint outside the database; then the structure of the database, in which a
+// flipped bit of a state shows as an index that does not fit. It reports the first finding.
 func (l *Ledger) Verify(ctx context.Context) (Verification, error) {
 	anchor, err := l.anchor() // before the snapshot: it is then not newer
 	if err != nil {
@@ -49,7 +50,7 @@ func (l *Ledger) Verify(ctx context.Context) (Verification, error) {
 	v := &verifier{statements: newStatements(snapshot.PrepareContext), l: l, ends: map[string]head{}, points: map[string][]head{}}
 	defer v.close()
 	for _, step := range []func(context.Context) error{
-		func(ctx context.Context) error { return v.checkpoints(ctx, anchor) }, v.heads, v.rows,
+		func(ctx context.Context) error { return v.checkpoints(ctx, anchor) }, v.heads, v.rows, v.structure,
 	} {
 		if err := step(ctx); err != nil {
 			return v.result, fmt.Errorf("verify: %w", err)
@@ -194,4 +195,12 @@ func (v *verifier) end(last head) {
 	if points := v.points[last.Writer]; len(points) > 0 {
 		v.bad(last.Writer, points[0].N, "missing")
 	}
+}
+
+func (v *verifier) structure(ctx context.Context) error {
+	finding, err := integritySQLite(ctx, v.statements)
+	if err == nil && finding != "" {
+		v.bad("database", 0, finding)
+	}
+	return err
 }

@@ -57,6 +57,7 @@ CREATE TABLE message (
   supersedes   TEXT NOT NULL,
   flagged      INTEGER NOT NULL,
   key_id       TEXT NOT NULL,
+  mac          BLOB NOT NULL, -- over the columns that only Reprocess and Relink change
   issues       BLOB,
   bundle       BLOB,
   raw          BLOB
