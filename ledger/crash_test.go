@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 )
 
 const crashDir = "LEDGER_CRASH_DIR" // set: the test binary is the process to be killed
@@ -21,7 +23,7 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(crashDir); dir != "" {
 		acceptForever(dir)
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 // acceptForever accepts from several callers and prints each acknowledged id, message and

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -20,6 +21,10 @@ const (
 	DeliveryFailed    = "failed"    // given up, with a reason
 	DeliveryCancelled = "cancelled" // withdrawn before it left
 )
+
+var deliveryStates = []string{
+	DeliveryPending, DeliveryIntended, DeliveryCompleted, DeliveryDenied, DeliveryHeld, DeliveryFailed, DeliveryCancelled,
+}
 
 // NewDelivery is one delivery that an acceptance puts on a lane.
 type NewDelivery struct {
@@ -105,7 +110,7 @@ func (l *Ledger) scanDelivery(scan scanner) (d Delivery, err error) {
 		return d, err
 	}
 	d.Due, d.Created, d.Expires = instant(due), instant(created), instant(expires)
-	if err := json.Unmarshal([]byte(subjects), &d.Subjects); err != nil || !hmac.Equal(seal, d.seal(l.keys.rows)) {
+	if err := json.Unmarshal([]byte(subjects), &d.Subjects); err != nil || !hmac.Equal(seal, d.seal(l.keys.rows)) || !slices.Contains(deliveryStates, d.State) {
 		return Delivery{}, fmt.Errorf("delivery %s: %w", d.ID, ErrIntegrity)
 	}
 	text, err := l.openIfKept(reasonKey, wrapped, place{table: "delivery", row: d.ID, column: "reason"}, reason)

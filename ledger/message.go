@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -17,6 +18,8 @@ const (
 	MessageRefused    = "refused"    // kept, the sender was told to correct it
 	MessageSuperseded = "superseded" // a later copy took its place
 )
+
+var messageStates = []string{MessageAccepted, MessageHeld, MessageRefused, MessageSuperseded}
 
 // Message is what the ledger knows of one received message without its bodies.
 type Message struct {
@@ -42,7 +45,7 @@ func (l *Ledger) scanMessage(scan scanner, more ...any) (m Message, err error) {
 		&received, &m.RawSHA256, &m.Supersedes, &m.Flagged, &m.Position, &seal,
 	}, more...)...)
 	m.Received = instant(received)
-	if err == nil && !hmac.Equal(seal, m.seal(l.keys.rows)) {
+	if err == nil && (!hmac.Equal(seal, m.seal(l.keys.rows)) || !slices.Contains(messageStates, m.State)) {
 		return Message{}, fmt.Errorf("message %s: %w", m.ID, ErrIntegrity)
 	}
 	return m, err
