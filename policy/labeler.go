@@ -133,7 +133,9 @@ func (l *Labeler) Label(bundle *fhir.Node) {
 	byRef := map[string]*fhir.Node{}
 	for _, n := range fhir.Entries(bundle) {
 		l.label(n)
-		byRef[n.Ref()] = n
+		if n.Ref() != "" {
+			byRef[n.Ref()] = n
+		}
 	}
 	for range 2 { // a Task takes on what its request took on
 		for _, n := range fhir.Entries(bundle) {

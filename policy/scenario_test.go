@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -110,4 +111,35 @@ func TestScenariosAtFullSize(t *testing.T) {
 	}
 	t.Logf("%d of %d rows exact, %d over-disclosures, %d over-withheld, %d obligations missing, %d other reasons",
 		sc.exact, sc.rows, sc.over, sc.under, sc.missingObligations, sc.otherReasons)
+}
+
+func TestCases(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../testdata/consent/*.yaml")
+	if err != nil || len(files) < 25 {
+		t.Fatalf("%d cases: %v", len(files), err)
+	}
+	var sc score
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, err := yaml.YAMLToJSON(text)
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		var s Scenario
+		if err := json.Unmarshal(doc, &s); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		if s.ID+".yaml" != filepath.Base(file) {
+			t.Errorf("%s: id is %q", file, s.ID)
+		}
+		sc.take(t, engine(t), &s)
+	}
+	if sc.otherReasons > 0 {
+		t.Errorf("%d reasons differ", sc.otherReasons)
+	}
+	t.Logf("%d of %d cases exact", sc.exact, sc.rows)
 }
