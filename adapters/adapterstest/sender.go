@@ -166,29 +166,27 @@ func (s Subject) tooLate(t *testing.T) {
 }
 
 // neverReads holds the promise of the gate: when the time to write is over and the message
-// is not written, the rest of it never leaves, however late the partner begins to read.
+// is not written, the rest of it never leaves, even to a partner that begins to read just then.
 func (s Subject) neverReads(t *testing.T) {
 	if len(s.Large.Body) < 16<<20 {
 		t.Skip("no large release")
 	}
-	const writeBy = 400 * time.Millisecond
-	first := make(chan struct{})
+	const writeBy, wakes = 400 * time.Millisecond, 700 * time.Millisecond
+	begin := time.Now()
 	drained := make(chan int64, 8)
 	p := newPartner(t, func(p *partner, conn net.Conn) {
-		<-first
+		p.wait(time.Until(begin.Add(wakes)))
 		n, _ := io.Copy(io.Discard, conn)
 		drained <- n
 	})
-	begin := time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	_, err := s.newSender(t, p.address()).Send(ctx, s.permit(s.Large, writeBy))
-	took := time.Since(begin)
-	close(first)
+	sender := s.newSender(t, p.address())
+	_, err := sender.Send(ctx, s.permit(s.Large, time.Until(begin.Add(writeBy))))
 	if failure := s.failure(t, err); !failure.Code.Row().Retry {
 		t.Errorf("code %s is not tried again", failure.Code)
 	}
-	if took > writeBy+slack {
+	if took := time.Since(begin); took > writeBy+slack {
 		t.Errorf("returned after %v, bound %v", took, writeBy)
 	}
 	for range p.conns.Load() {

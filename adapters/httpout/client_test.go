@@ -88,6 +88,11 @@ func TestGoesNowhereElse(t *testing.T) {
 	if err != nil || answer.Status != http.StatusTemporaryRedirect || answer.Failure().Code != adapters.CodeConfiguration {
 		t.Errorf("got %d %v", answer.Status, err)
 	}
+	// net/http never asks a proxy for a loopback address, so the proxy needs another name to be tempted by.
+	_, err = client(t, Config{URL: "https://partner.invalid", Bearer: "x"}).Do(t.Context(), Request{Method: "POST", Body: []byte("{}")})
+	if code(t, err) != adapters.CodeUnavailable {
+		t.Errorf("a name that does not resolve: %v", err)
+	}
 	if elsewhere.Load() > 0 {
 		t.Error("the request went elsewhere")
 	}
