@@ -27,19 +27,31 @@ const (
 	inputReference = "reference"
 )
 
+// Ack is what the pipeline answers to something that was entered.
+type Ack = adapters.Ack
+
 // Grant is one statement of authority as an operator enters it.
 type Grant struct {
-	Holder       string   // "RelatedPerson/ID"
-	Relationship string   // v3-RoleCode; "" keeps what is on file
-	Domains      []string // "all", "health", "mental-health", ...
-	Basis        string
-	Start        string // local dates, inclusive; "" is open
-	End          string
-	Source       string // the document that proves it: a file, which is kept, or a reference "DocumentReference/ID"
+	Holder       string   `json:"holder"`                 // "RelatedPerson/ID"
+	Relationship string   `json:"relationship,omitempty"` // v3-RoleCode; "" keeps what is on file
+	Domains      []string `json:"domains"`                // "all", "health", "mental-health", ...
+	Basis        string   `json:"basis,omitempty"`
+	Start        string   `json:"start,omitempty"` // local dates, inclusive; "" is open
+	End          string   `json:"end,omitempty"`
+	Source       string   `json:"source,omitempty"` // the document that proves it: a file, which is kept, or a reference "DocumentReference/ID"
 }
 
 // Authorities lists who may consent for a child, as filed.
-func (a *App) Authorities(ctx context.Context, child string) ([]consent.Authority, error) {
+func (a *App) Authorities(ctx context.Context, child string) ([]Grant, error) {
+	all, err := a.authorities(ctx, child)
+	list := make([]Grant, len(all))
+	for i, one := range all {
+		list[i] = Grant{one.Holder, one.Relationship, one.Domains, one.Basis, one.Start, one.End, one.Evidence}
+	}
+	return list, err
+}
+
+func (a *App) authorities(ctx context.Context, child string) ([]consent.Authority, error) {
 	inputs, _, err := a.ledger.Inputs(ctx, child)
 	if err != nil {
 		return nil, err
@@ -60,14 +72,14 @@ func (a *App) Authorities(ctx context.Context, child string) ([]consent.Authorit
 
 // AddAuthority files what a person entered, beside what the holder has already. It goes in
 // like every message and is effective when it returns.
-func (a *App) AddAuthority(ctx context.Context, child string, g Grant) (adapters.Ack, error) {
+func (a *App) AddAuthority(ctx context.Context, child string, g Grant) (Ack, error) {
 	held, err := a.held(ctx, child, g.Holder)
 	if err != nil {
-		return adapters.Ack{}, err
+		return Ack{}, err
 	}
 	document, reference, err := evidence(g.Source)
 	if err != nil {
-		return adapters.Ack{}, err
+		return Ack{}, err
 	}
 	added := consent.Authority{
 		Holder: g.Holder, Relationship: g.Relationship, Domains: g.Domains, Basis: g.Basis, Start: g.Start, End: g.End, Evidence: reference,
@@ -76,14 +88,14 @@ func (a *App) AddAuthority(ctx context.Context, child string, g Grant) (adapters
 }
 
 // EndAuthority ends what a holder has in some domains, or in all, on a day.
-func (a *App) EndAuthority(ctx context.Context, child string, g Grant) (adapters.Ack, error) {
+func (a *App) EndAuthority(ctx context.Context, child string, g Grant) (Ack, error) {
 	held, err := a.held(ctx, child, g.Holder)
 	if err != nil {
-		return adapters.Ack{}, err
+		return Ack{}, err
 	}
 	document, _, err := evidence(g.Source)
 	if err != nil {
-		return adapters.Ack{}, err
+		return Ack{}, err
 	}
 	ended := false
 	for i := range held {
@@ -92,7 +104,7 @@ func (a *App) EndAuthority(ctx context.Context, child string, g Grant) (adapters
 		}
 	}
 	if !ended {
-		return adapters.Ack{}, fmt.Errorf("the holder has no such authority on file: %w", ledger.ErrNotFound)
+		return Ack{}, fmt.Errorf("the holder has no such authority on file: %w", ledger.ErrNotFound)
 	}
 	return a.fileAuthority(ctx, child, held, document)
 }
@@ -101,19 +113,19 @@ func (a *App) held(ctx context.Context, child, holder string) ([]consent.Authori
 	if typ, id, _ := strings.Cut(holder, "/"); typ != "RelatedPerson" || id == "" {
 		return nil, errors.New("the holder has to be RelatedPerson/ID, as the consents name the person")
 	}
-	all, err := a.Authorities(ctx, child)
+	all, err := a.authorities(ctx, child)
 	return slices.DeleteFunc(all, func(one consent.Authority) bool { return one.Holder != holder }), err
 }
 
 // fileAuthority sends everything that one holder has through Accept, with the document that proves the last.
-func (a *App) fileAuthority(ctx context.Context, child string, all []consent.Authority, document *fhir.Node) (adapters.Ack, error) {
+func (a *App) fileAuthority(ctx context.Context, child string, all []consent.Authority, document *fhir.Node) (Ack, error) {
 	patient, err := a.patientOf(ctx, child)
 	if err != nil {
-		return adapters.Ack{}, err
+		return Ack{}, err
 	}
 	person := relatedPerson(all, patient)
 	if _, err := consent.AuthorityFrom(person); err != nil {
-		return adapters.Ack{}, err
+		return Ack{}, err
 	}
 	bundle := fhir.NewResource("Bundle").SetText("type", "transaction")
 	for _, r := range []*fhir.Node{person, document} {

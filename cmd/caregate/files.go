@@ -1,0 +1,195 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"caregate/config"
+	"caregate/config/workbench"
+)
+
+// read reads a file, or stdin for "-".
+func (s *session) read(file string) ([]byte, error) {
+	if file == "-" {
+		return io.ReadAll(s.in)
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, usage(fmt.Errorf("%s cannot be read", file))
+	}
+	return content, nil
+}
+
+type sendCmd struct {
+	File  string        `arg:"" help:"HL7 v2 or FHIR JSON; - for stdin."`
+	To    string        `required:"" help:"Where to." placeholder:"mllp://HOST:PORT or http://HOST:PORT"`
+	Token config.Secret `help:"Bearer token of the partner: $${NAME} or file:PATH."`
+}
+
+func (c *sendCmd) Run(s *session) error {
+	content, err := s.read(c.File)
+	if err != nil {
+		return err
+	}
+	token, err := c.Token.Resolve(".", os.LookupEnv)
+	if err != nil {
+		return usage(err)
+	}
+	answers, err := workbench.Send(s.ctx, content, c.To, token)
+	if errors.Is(err, workbench.ErrUnavailable) {
+		return exit{exitUnavailable, err}
+	}
+	if err != nil {
+		return usage(err)
+	}
+	refused := false
+	for _, a := range answers {
+		refused = refused || !a.OK
+	}
+	err = s.answer(map[string]any{"answers": answers}, func() {
+		for _, a := range answers {
+			s.say("%s %s", a.Status, firstOf(a.MessageID, a.ControlID))
+			for _, p := range a.Problems {
+				s.say("  %s", p)
+			}
+		}
+	})
+	if err == nil && refused {
+		return negative(nil)
+	}
+	return err
+}
+
+func firstOf(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}
+
+type translateCmd struct {
+	File     string `arg:"" optional:"" help:"HL7 v2 or FHIR JSON; - for stdin."`
+	To       string `enum:"fhir,v2," default:"" help:"Which format: fhir or v2; the other one where absent."`
+	Profile  string `help:"Profile of the HL7 v2 side." placeholder:"FILE"`
+	Issues   string `help:"Write what was not understood here; to stderr where absent." placeholder:"FILE"`
+	Why      string `help:"Instead of the result: where the values at a path went." placeholder:"PATH"`
+	Coverage bool   `help:"Instead of the result: how many values went where."`
+	Dir      string `help:"Translate every file of a directory." placeholder:"IN"`
+	Out      string `help:"Directory for --dir." placeholder:"OUT"`
+}
+
+// Validate holds that a file or a directory is given, and what belongs to each.
+func (c *translateCmd) Validate() error {
+	switch {
+	case (c.File == "") == (c.Dir == ""):
+		return errors.New("give FILE, or --dir IN --out OUT")
+	case (c.Dir == "") != (c.Out == ""):
+		return errors.New("--dir and --out belong together")
+	}
+	return nil
+}
+
+func (c *translateCmd) Run(s *session) error {
+	profile, err := workbench.Profile(c.Profile)
+	if err != nil {
+		return usage(err)
+	}
+	if c.Dir != "" {
+		results, err := workbench.Dir(c.Dir, c.Out, profile)
+		if err != nil {
+			return usage(err)
+		}
+		return c.directory(s, results)
+	}
+	input, err := s.read(c.File)
+	if err != nil {
+		return err
+	}
+	t, err := workbench.Translate(input, c.To, profile)
+	if err != nil {
+		return negative(fmt.Errorf("not translated: %w", err))
+	}
+	if err := c.issues(s, t); err != nil {
+		return err
+	}
+	switch {
+	case c.Why != "":
+		leaves := t.Why(c.Why)
+		return s.answer(map[string]any{"path": c.Why, "leaves": leaves}, func() {
+			for _, l := range leaves {
+				s.say("%-20s %-8s %s", l.Path, l.Class, l.Target)
+			}
+		})
+	case c.Coverage:
+		counts := t.Coverage()
+		return s.answer(map[string]any{"leaves": len(t.Leaves), "classes": counts}, func() {
+			s.say("%d values: %d mapped, %d carried, %d in issues only", len(t.Leaves), counts["mapped"], counts["carried"], counts["issue"])
+		})
+	}
+	_, err = s.out.Write(t.Output)
+	return err
+}
+
+func (c *translateCmd) issues(s *session, t workbench.Translation) error {
+	if c.Issues == "" {
+		for _, i := range t.Issues {
+			fmt.Fprintf(s.errors, "%s: %s (%s)\n", orDash(i.Location), i.Text, i.Code)
+		}
+		return nil
+	}
+	text, err := json.Marshal(t.Issues, jsontext.WithIndent("  "), json.FormatNilSliceAsNull(false))
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(c.Issues, append(text, '\n'), 0o600); err != nil {
+		return usage(fmt.Errorf("%s cannot be written", c.Issues))
+	}
+	return nil
+}
+
+func (c *translateCmd) directory(s *session, results []workbench.FileResult) error {
+	failed := 0
+	for _, r := range results {
+		if r.Error != "" {
+			failed++
+		}
+	}
+	err := s.answer(map[string]any{"files": results, "count": len(results), "failed": failed}, func() {
+		for _, r := range results {
+			if r.Error != "" {
+				s.say("%s: not translated: %s", r.File, r.Error)
+			}
+		}
+		s.say("%d files, %d not translated", len(results), failed)
+	})
+	if err == nil && (failed > 0 || len(results) == 0) {
+		return negative(nil)
+	}
+	return err
+}
+
+type hl7Cmd struct {
+	Show hl7ShowCmd `cmd:"" help:"Print the segments, fields and components of a message."`
+}
+
+type hl7ShowCmd struct {
+	File string `arg:"" help:"HL7 v2; - for stdin."`
+}
+
+func (c *hl7ShowCmd) Run(s *session) error {
+	input, err := s.read(c.File)
+	if err != nil {
+		return err
+	}
+	if err := workbench.Show(s.out, input); err != nil {
+		return negative(fmt.Errorf("not readable as HL7 v2: %w", err))
+	}
+	return nil
+}
