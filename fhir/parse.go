@@ -144,18 +144,16 @@ func (p *parser) value(depth int) (*Node, error) {
 
 func (p *parser) object(depth int) (*Node, error) {
 	n := NewObject()
-	folded := map[string]struct{}{}
+	var folded map[string]struct{} // of objects with many members
 	for p.dec.PeekKind() != '}' {
 		tok, err := p.token()
 		if err != nil {
 			return nil, err
 		}
 		name := tok.String()
-		fold := strings.ToLower(name)
-		if _, dup := folded[fold]; dup {
+		if folded = foldNames(folded, n.names); twice(folded, n.names, name) {
 			return nil, p.fail("member name appears twice in different case")
 		}
-		folded[fold] = struct{}{}
 		child, err := p.value(depth + 1)
 		if err != nil {
 			return nil, err
@@ -168,6 +166,38 @@ func (p *parser) object(depth int) (*Node, error) {
 	}
 	_, err := p.token()
 	return n, err
+}
+
+// manyNames is the size above which comparing a name with each other one would cost too much.
+const manyNames = 24
+
+// foldNames keeps the set of names in lower case once there are many.
+func foldNames(folded map[string]struct{}, names []string) map[string]struct{} {
+	switch {
+	case len(names) < manyNames:
+		return nil
+	case folded == nil:
+		folded = make(map[string]struct{}, 2*manyNames)
+		for _, name := range names {
+			folded[strings.ToLower(name)] = struct{}{}
+		}
+	default:
+		folded[strings.ToLower(names[len(names)-1])] = struct{}{}
+	}
+	return folded
+}
+
+func twice(folded map[string]struct{}, names []string, name string) bool {
+	if folded != nil {
+		_, dup := folded[strings.ToLower(name)]
+		return dup
+	}
+	for _, have := range names {
+		if len(have) == len(name) && strings.EqualFold(have, name) {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *parser) array(depth int) (*Node, error) {

@@ -39,6 +39,11 @@ func Redact(bundle *Node, r Redaction) (*Node, []Dropped) {
 			gone[ref] = DropWithheld
 		}
 	}
+	if len(gone) == 0 && len(r.Elements) == 0 {
+		out := bundle.Clone()
+		new(pruner).totals(out)
+		return out, nil
+	}
 	for {
 		p := &pruner{redaction: r, gone: gone, failed: map[string]string{}, names: namesOf(bundle, gone), said: newSpeech()}
 		out := bundle.Clone()

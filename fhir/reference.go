@@ -63,10 +63,8 @@ func (v *validator) target(reference string) (resourceType string, known bool) {
 		}
 		return "", false
 	}
-	for _, entry := range v.bundle.Get("entry").Items() {
-		if entry.Get("fullUrl").Text() == reference {
-			return entry.Get("resource").ResourceType(), true
-		}
+	if resourceType, ok := v.bundle[reference]; ok {
+		return resourceType, true
 	}
 	resourceType, _ = ReferenceTarget(reference)
 	return resourceType, resourceType != "" || strings.Contains(reference, ":")

@@ -22,8 +22,8 @@ type validator struct {
 	defs   *definitions
 	path   []byte
 	issues []Issue
-	bundle *Node // the nearest enclosing Bundle, for its fullUrls
-	root   *Node // the resource that holds the contained resources
+	bundle map[string]string // resource types by fullUrl, of the nearest enclosing Bundle
+	root   *Node             // the resource that holds the contained resources
 }
 
 func (v *validator) report(code, text string) {
@@ -63,7 +63,7 @@ func (v *validator) resource(n, container *Node) {
 		v.root = container
 	}
 	if name == "Bundle" {
-		v.bundle = n
+		v.bundle = fullURLs(n)
 	}
 	if t := v.defs.types[name]; t != nil {
 		v.object(n, t, true)
@@ -75,6 +75,16 @@ func (v *validator) resource(n, container *Node) {
 			v.in(m, func() { v.element(value, base.members[m]) })
 		}
 	}
+}
+
+func fullURLs(bundle *Node) map[string]string {
+	types := map[string]string{}
+	for _, entry := range bundle.Get("entry").Items() {
+		if url := entry.Get("fullUrl").Text(); url != "" {
+			types[url] = entry.Get("resource").ResourceType()
+		}
+	}
+	return types
 }
 
 // object checks the members of one object against its definition.
