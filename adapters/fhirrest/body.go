@@ -103,6 +103,16 @@ func unreadable(err error) *problem {
 	return refusal(adapters.CodeMalformed, "the body is incomplete or wrongly compressed")
 }
 
+// wantsJSON reports whether JSON is among what the partner takes as an answer. A missing or
+// wide Accept takes anything; _format overrides it (R4 3.1.0.1.11).
+func wantsJSON(request *http.Request) bool {
+	if format := request.URL.Query().Get("_format"); format != "" {
+		return strings.Contains(format, "json")
+	}
+	accept := strings.Join(request.Header.Values("Accept"), ",")
+	return accept == "" || strings.Contains(accept, "json") || strings.Contains(accept, "*/*") || strings.Contains(accept, "application/*")
+}
+
 // media takes JSON only, in UTF-8, plain or gzip.
 func media(request *http.Request) *problem {
 	kind, params, err := mime.ParseMediaType(request.Header.Get("Content-Type"))

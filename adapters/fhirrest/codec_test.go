@@ -283,3 +283,13 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkDecode(b *testing.B) {
+	raw := flow(b, "01-medication-consult/01-fhir-consult-request-transaction.json")
+	b.SetBytes(int64(len(raw)))
+	for b.Loop() {
+		if _, err := (fhirrest.Codec{}).Decode(inbound("POST /", raw)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

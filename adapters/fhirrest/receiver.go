@@ -190,6 +190,10 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		c.noRoute(found.methods)
 		return
 	}
+	if !wantsJSON(request) {
+		c.answer(http.StatusNotAcceptable, adapters.CodeUnsupportedType, outcome(adapters.CodeUnsupportedType, nil, "answers are JSON only"))
+		return
+	}
 	if !r.enter(request.Context()) {
 		c.refuseBusy()
 		return

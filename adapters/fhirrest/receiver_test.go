@@ -188,6 +188,8 @@ func TestRefusedBeforeThePipeline(t *testing.T) {
 		{"empty token", "POST", "/fhir", body, header("Authorization", "Bearer "), 401},
 		{"two tokens", "POST", "/fhir", body, func(r *http.Request) { r.Header.Add("Authorization", "Bearer another") }, 401},
 		{"xml", "POST", "/fhir", body, header("Content-Type", "application/fhir+xml"), 415},
+		{"wants xml", "POST", "/fhir", body, header("Accept", "application/fhir+xml"), 406},
+		{"asks for xml", "POST", "/fhir?_format=xml", body, nil, 406},
 		{"no media type", "POST", "/fhir", body, func(r *http.Request) { r.Header.Del("Content-Type") }, 415},
 		{"latin-1", "POST", "/fhir", body, header("Content-Type", "application/fhir+json; charset=iso-8859-1"), 415},
 		{"brotli", "POST", "/fhir", body, header("Content-Encoding", "br"), 415},
@@ -240,6 +242,7 @@ func TestTaken(t *testing.T) {
 	for name, change := range map[string]func(*http.Request){
 		"plain":           nil,
 		"json":            func(r *http.Request) { r.Header.Set("Content-Type", "application/json; charset=UTF-8") },
+		"any answer":      func(r *http.Request) { r.Header.Set("Accept", "text/html, application/*;q=0.8") },
 		"chunked":         func(r *http.Request) { r.ContentLength = -1 },
 		"lower case":      func(r *http.Request) { r.Header.Set("Authorization", "bearer "+token) },
 		"another partner": func(r *http.Request) { r.Header.Set("Authorization", "Bearer another") },
