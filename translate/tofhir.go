@@ -2,13 +2,330 @@ package translate
 
 import (
 	"errors"
+	"slices"
+	"strings"
 
 	"caregate/fhir"
 	"caregate/hl7v2"
 )
 
-// ToFHIR turns one message into a transaction Bundle. The same message and profile
-// give the same bytes.
+// ErrStructure says that the profile does not take messages of this structure.
+var ErrStructure = errors.New("translate: the profile does not allow this message structure")
+
+// ToFHIR turns one message into a transaction Bundle: first the MessageHeader, then one
+// entry for each resource, in the order of the segments. Ids are made of the tenant and
+// the business keys, so the same message gives the same bytes, and every message about a
+// referral gives the same ServiceRequest and Task. It fails with ErrStructure, or where
+// the tables of this build do not parse.
 func ToFHIR(m *hl7v2.Message, p Profile) (Result, error) {
-	return Result{Bundle: fhir.NewResource("Bundle")}, errors.New("translate: to fhir: not written yet")
+	maps, err := loaded()
+	if err != nil {
+		return Result{}, err
+	}
+	j := &job{p: &p, maps: maps, segs: readSegments(m), singles: map[string]*fhir.Node{}, wayBack: true}
+	msh := j.first("MSH")
+	j.trigger = msh.text(9, 2)
+	s := maps.structureOf(msh.text(9, 1), j.trigger)
+	name := or(msh.text(9, 3), msh.text(9, 1)+"_"+msh.text(9, 2))
+	if !p.allows(name) && (s == nil || !p.allows(s.name)) {
+		return Result{}, ErrStructure
+	}
+	if s == nil {
+		s = maps.structures["ANY"]
+		j.report("MSH-9", IssueUnmapped, "message structure has no table yet; only MSH, MSA and PID are read")
+	}
+	b := &builder{job: j, ids: map[string]*fhir.Node{}}
+	b.build(s)
+	leaves := b.account()
+	return Result{Bundle: b.bundle(), Issues: j.issues, Leaves: leaves}, nil
+}
+
+// builder makes the resources of one message.
+type builder struct {
+	*job
+	frames []*frame
+	ids    map[string]*fhir.Node // "Type/id" -> resource
+	whole  []*fhir.Node          // segments carried whole
+}
+
+// build reads each segment in its frame, then the links, which need all frames.
+func (b *builder) build(s *structure) {
+	b.singles["Bundle"] = fhir.NewResource("Bundle")
+	for _, seg := range b.segs {
+		b.frames = append(b.frames, b.open(s, seg))
+	}
+	for _, f := range b.frames {
+		if f.table != nil {
+			b.make(f)
+		}
+	}
+	for _, f := range b.frames {
+		if f.table != nil {
+			b.fill(f)
+		}
+	}
+	for _, f := range b.frames {
+		b.unify(f)
+	}
+	for _, f := range b.frames {
+		if f.table != nil {
+			b.link(f)
+		}
+	}
+	b.finish()
+}
+
+// open finds the row of the structure whose parent is nearest before the segment.
+func (b *builder) open(s *structure, seg *segment) *frame {
+	f := &frame{seg: seg, marks: map[int][]mark{}, ordinal: 1}
+	best := -1
+	for i := range s.rows {
+		r := &s.rows[i]
+		if r.segment != seg.name {
+			continue
+		}
+		at, parent := b.parentOf(r)
+		probe := &frame{seg: seg, parent: parent}
+		if at > best && b.holds(r.when, probe) {
+			best, f.row, f.parent = at, r, parent
+		}
+	}
+	if f.row != nil && f.row.table != "-" {
+		f.table = b.maps.segments[f.row.table]
+	}
+	if f.table != nil && b.taken(f.table) {
+		f.table = nil
+	}
+	for _, other := range b.frames {
+		if other.seg.name == seg.name && other.parent == f.parent {
+			f.ordinal++
+		}
+	}
+	return f
+}
+
+// taken tells whether a table that writes into resources of which a message has one has
+// been used: a second PID must not add to the first child.
+func (b *builder) taken(t *table) bool {
+	for i := range t.rows {
+		r := &t.rows[i]
+		if r.mapName == "element" || (r.mapName == "new" && !slices.Contains(single, r.target.resource)) {
+			return false
+		}
+	}
+	for _, f := range b.frames {
+		if f.table == t {
+			return true
+		}
+	}
+	return false
+}
+
+// parentOf returns the nearest frame that a row may belong to; the message itself is before all.
+func (b *builder) parentOf(r *structureRow) (int, *frame) {
+	if len(r.under) == 0 {
+		return 0, nil
+	}
+	for i := len(b.frames) - 1; i >= 0; i-- {
+		f := b.frames[i]
+		if f.row == nil {
+			continue
+		}
+		if slices.Contains(r.under, f.seg.name) || slices.Contains(r.under, f.row.table) {
+			return i + 1, f
+		}
+	}
+	return -1, nil
+}
+
+// make runs the rows that create resources and elements.
+func (b *builder) make(f *frame) {
+	for i := range f.table.rows {
+		r := &f.table.rows[i]
+		if r.field > 0 || !b.holds(r.when, f) {
+			continue
+		}
+		switch r.mapName {
+		case "new":
+			b.newResource(f, r)
+		case "element":
+			if root := b.lookup(f, r.target.resource); root != nil {
+				item := fhir.NewObject()
+				r.target.put(root, item, "")
+				f.bind(r.args[0], item, true)
+			}
+		case "contained":
+			b.contained(f, r)
+		}
+	}
+	if f.seg.name == "MSH" && f.get("MessageHeader") != nil {
+		f.bind("Bundle", b.singles["Bundle"], false)
+	}
+}
+
+// newResource makes a resource whose id follows from its business key.
+func (b *builder) newResource(f *frame, r *row) {
+	name := r.target.resource
+	if len(r.args) > 1 && !b.wouldHave(f, name, r.args[1]) {
+		return
+	}
+	key, ok := b.key(f, r.args[0])
+	if !ok {
+		b.report(b.location(f, 0), IssueNoKey, "no business key: "+name+" was not made")
+		return
+	}
+	n := fhir.NewResource(name).Set("id", fhir.NewString(b.id(name, key)))
+	f.bind(name, n, true)
+	if slices.Contains(single, name) {
+		b.singles[name] = n
+	}
+}
+
+// wouldHave tells whether a row gives the resource the element that it cannot be without.
+func (b *builder) wouldHave(f *frame, name, element string) bool {
+	for i := range f.table.rows {
+		r := &f.table.rows[i]
+		if !r.forward() || r.target.text != name+"."+element || !b.holds(r.when, f) {
+			continue
+		}
+		if r.field == 0 {
+			return true
+		}
+		c := &call{j: b.job, f: f, args: r.args, location: b.location(f, r.field)}
+		reps := f.seg.reps(r.field)
+		if len(reps) > 0 && b.maps.converterFor(r.mapName).to(c, parseValue(reps[0])) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// contained makes one resource inside another, for all segments of the message.
+func (b *builder) contained(f *frame, r *row) {
+	name := r.target.resource
+	if b.singles[name] == nil {
+		b.singles[name] = fhir.NewResource(name).Set("id", fhir.NewString(strings.ToLower(name)))
+		if owner := b.singles[r.args[0]]; owner != nil {
+			owner.Add("contained", b.singles[name])
+		}
+	}
+	f.bind(name, b.singles[name], false)
+}
+
+// fill runs the rows that map fields and constants, in the order of the table.
+func (b *builder) fill(f *frame) {
+	for i := range f.table.rows {
+		r := &f.table.rows[i]
+		if !r.forward() || r.mapName == "new" || r.mapName == "element" || r.mapName == "contained" || r.mapName == "ref" {
+			continue
+		}
+		root := b.lookup(f, r.target.resource)
+		if root == nil || !b.holds(r.when, f) {
+			continue
+		}
+		if r.field == 0 {
+			b.constant(r, root)
+			continue
+		}
+		b.mapField(f, r, root)
+	}
+}
+
+// constant sets what no field says.
+func (b *builder) constant(r *row, root *fhir.Node) {
+	var n *fhir.Node
+	switch r.mapName {
+	case "text":
+		n = fhir.NewString(r.args[0])
+	case "coding":
+		n = fhir.NewObject().SetText("system", r.args[0]).SetText("code", r.args[1])
+	case "unknown":
+		n = absent("unknown")
+	}
+	r.target.put(root, n, "")
+}
+
+// mapField converts each repetition of a field and marks where it went.
+func (b *builder) mapField(f *frame, r *row, root *fhir.Node) {
+	reps := f.seg.reps(r.field)
+	for i := range reps {
+		group := reps[i : i+1]
+		if r.mapName == "lines" {
+			group = reps
+		}
+		if group[0] == "" {
+			continue
+		}
+		c := &call{j: b.job, f: f, args: r.args, location: b.repLocation(f, r.field, i)}
+		n := b.convert(c, r, group)
+		p, ok := r.target.put(root, n, c.choice)
+		if n != nil && len(r.target.steps) == 0 {
+			merge(target{}, root, n)
+		}
+		whole := !p.inList || r.mapName == "lines"
+		f.marks[r.field] = append(f.marks[r.field], mark{rep: i, row: r, place: p, placed: ok && n != nil, whole: whole})
+		if r.mapName == "lines" {
+			return
+		}
+	}
+}
+
+// convert runs the datatype of a row on the first repetition, or on all of them where
+// they are lines, and names the kind of identifier that the row's slice stands for.
+func (j *job) convert(c *call, r *row, reps []string) *fhir.Node {
+	v := parseValue(reps[0])
+	if r.mapName == "lines" {
+		v = nil
+		for _, rep := range reps {
+			v = append(v, []string{rep})
+		}
+	}
+	if reps[0] == null || v.String() == "" {
+		return nil
+	}
+	n := j.maps.converterFor(r.mapName).to(c, v)
+	if len(r.target.steps) == 0 {
+		return n
+	}
+	last := r.target.steps[len(r.target.steps)-1]
+	if n.Kind() == fhir.Object && last.kind == picked && last.key == "type" && !last.not && n.Get("type") == nil {
+		coding := fhir.NewObject().SetText("system", terminology+"v2-0203").SetText("code", last.val)
+		typed := fhir.NewObject().Set("type", fhir.NewObject().Set("coding", fhir.NewArray(coding)))
+		merge(target{}, typed, n)
+		return typed
+	}
+	return n
+}
+
+// link runs the rows that refer to resources.
+func (b *builder) link(f *frame) {
+	for i := range f.table.rows {
+		r := &f.table.rows[i]
+		root := b.lookup(f, r.target.resource)
+		if r.mapName != "ref" || root == nil || !b.holds(r.when, f) {
+			continue
+		}
+		for name := range strings.SplitSeq(r.args[0], "|") {
+			to := b.lookup(f, name)
+			if to == nil {
+				continue
+			}
+			ref := to.Ref()
+			if name == "OperationOutcome" {
+				ref = "#" + to.ID()
+			}
+			b.refer(r, root, ref)
+			break
+		}
+	}
+}
+
+// refer adds a reference, once.
+func (b *builder) refer(r *row, root *fhir.Node, ref string) {
+	for _, p := range r.target.find(root) {
+		if p.node.Get("reference").Text() == ref {
+			return
+		}
+	}
+	r.target.put(root, fhir.NewObject().SetText("reference", ref), "")
 }

@@ -1,13 +1,300 @@
 package translate
 
 import (
-	"errors"
+	"cmp"
+	"slices"
+	"strings"
 
 	"caregate/fhir"
 )
 
-// ToV2 renders a Bundle as one HL7 v2 message in the partner's profile. What has no
-// place in the message is an Issue; absent resources give absent segments.
+// ToV2 renders a Bundle as one message in the partner's profile. MSH comes from the
+// profile and the Meta, MSA from Meta.ReplyTo; absent resources give absent segments;
+// what has no place in the message is an Issue located in the Bundle. Without a
+// Meta.ControlID the message is rebuilt as it came in, header included: the way back.
 func ToV2(bundle *fhir.Node, p Profile, m Meta) ([]byte, []Issue, error) {
-	return nil, nil, errors.New("translate: to v2: not written yet")
+	maps, err := loaded()
+	if err != nil {
+		return nil, nil, err
+	}
+	w := &writer{job: &job{p: &p, maps: maps, singles: map[string]*fhir.Node{}, wayBack: m.ControlID == ""},
+		meta: m, index: map[*fhir.Node]int{}, used: map[*fhir.Node]bool{}}
+	w.gather(bundle)
+	code, trigger, structure := w.event()
+	w.trigger = trigger
+	s := maps.structureOf(code, trigger)
+	if s == nil && w.wayBack {
+		s = maps.structures["ANY"]
+	}
+	if s == nil || (!p.allows(structure) && !p.allows(s.name)) {
+		return nil, nil, ErrStructure
+	}
+	w.structure = s
+	w.header(code, structure)
+	w.reply()
+	w.children(&frame{seg: &segment{name: "MSH", seq: 1}, row: &structureRow{segment: "MSH", table: "MSH"}})
+	w.trailer()
+	w.unrendered(bundle)
+	return w.bytes(), w.issues, nil
+}
+
+// writer renders one Bundle.
+type writer struct {
+	*job
+	meta      Meta
+	structure *structure
+	all       []*fhir.Node
+	index     map[*fhir.Node]int
+	used      map[*fhir.Node]bool
+	seqs      map[string]int
+}
+
+// gather indexes the Bundle and picks the resources of which a message has one.
+func (w *writer) gather(bundle *fhir.Node) {
+	w.seqs = map[string]int{}
+	w.singles["Bundle"] = bundle
+	for i, n := range fhir.Entries(bundle) {
+		w.all = append(w.all, n)
+		w.index[n] = i
+	}
+	for _, name := range []string{"MessageHeader", "Task", "ServiceRequest", "Patient", "Encounter"} {
+		if all := w.ofType(name); len(all) > 0 {
+			w.singles[name] = all[0]
+		}
+	}
+	w.prefer("ServiceRequest", w.singles["Task"].At("focus"))
+	w.prefer("Patient", w.singles["Task"].At("for"))
+	w.prefer("Patient", w.singles["ServiceRequest"].At("subject"))
+	for _, n := range w.singles["MessageHeader"].Get("contained").Items() {
+		if n.ResourceType() == "OperationOutcome" {
+			w.singles["OperationOutcome"] = n
+		}
+	}
+}
+
+// prefer makes the resource that a reference leads to the one of its kind.
+func (w *writer) prefer(name string, reference *fhir.Node) {
+	if n := w.resolve(reference); n.ResourceType() == name {
+		w.singles[name] = n
+	}
+}
+
+func (w *writer) ofType(name string) []*fhir.Node {
+	var out []*fhir.Node
+	for _, n := range w.all {
+		if n.ResourceType() == name {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// resolve returns the resource of the Bundle that a reference leads to, nil for none.
+func (w *writer) resolve(reference *fhir.Node) *fhir.Node {
+	ref := reference.Get("reference").Text()
+	if ref == "" {
+		return nil
+	}
+	for _, n := range w.all {
+		if own := n.Ref(); own != "" && (ref == own || strings.HasSuffix(ref, "/"+own)) {
+			return n
+		}
+	}
+	for _, entry := range w.singles["Bundle"].Get("entry").Items() {
+		if entry.Get("fullUrl").Text() == ref {
+			return entry.Get("resource")
+		}
+	}
+	return nil
+}
+
+// event returns message code, trigger and structure: of the Meta, or as the message came.
+func (w *writer) event() (code, trigger, structure string) {
+	code, trigger, _ = strings.Cut(w.meta.Event, "^")
+	if w.meta.Event == "" {
+		v := parseValue(safeRaw(w.singles["MessageHeader"].At("eventCoding.display").Text()))
+		return v.text(1), v.text(2), or(v.text(3), v.text(1))
+	}
+	if s := w.maps.structureOf(code, trigger); s != nil {
+		structure = s.name
+	}
+	return code, trigger, structure
+}
+
+// children writes the segments that belong under a frame, in the order of the structure.
+func (w *writer) children(parent *frame) {
+	for i := range w.structure.rows {
+		r := &w.structure.rows[i]
+		if r.table == "-" || (!w.wayBack && r.send == "none") || !slices.Contains(r.under, parent.seg.name) && !slices.Contains(r.under, parent.row.table) {
+			continue
+		}
+		ordinal := 0
+		for _, f := range w.candidates(r, parent) {
+			ordinal++
+			f.ordinal = ordinal
+			if !w.write(f) {
+				ordinal--
+			}
+		}
+	}
+}
+
+// candidates returns a frame for each resource or element that makes such a segment.
+func (w *writer) candidates(r *structureRow, parent *frame) []*frame {
+	t := w.maps.segments[r.table]
+	var frames []*frame
+	for _, n := range w.found(r, parent) {
+		if !w.used[n] {
+			f := &frame{seg: &segment{name: r.segment, seq: 1}, row: r, table: t, parent: parent}
+			w.bindAll(f, n)
+			frames = append(frames, f)
+		}
+	}
+	if len(frames) > 0 {
+		return frames
+	}
+	for k := 1; ; k++ {
+		f := &frame{seg: &segment{name: r.segment, seq: k}, row: r, table: t, parent: parent}
+		if w.ownsSingle(r) && k == 1 {
+			frames = append(frames, f)
+			continue
+		}
+		if len(w.carriedFields(f)) == 0 {
+			return frames
+		}
+		frames = append(frames, f)
+	}
+}
+
+// ownsSingle tells whether the segment is made of resources of which a message has one.
+func (w *writer) ownsSingle(r *structureRow) bool {
+	for _, name := range r.find {
+		if slices.Contains(single, name) && w.singles[name] != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// found returns the resources and elements that the row names, in the order of the Bundle.
+func (w *writer) found(r *structureRow, parent *frame) []*fhir.Node {
+	var out []*fhir.Node
+	want := mainOf(w.maps.segments[r.table])
+	for _, spec := range r.find {
+		name, rest, isPath := strings.Cut(spec, ".")
+		if !isPath {
+			if !slices.Contains(single, name) {
+				out = append(out, w.ofType(name)...)
+			}
+			continue
+		}
+		for _, item := range w.items(parent, name, rest) {
+			if n := w.resolve(item); n != nil {
+				item = n
+			} else if item.Get("reference") != nil {
+				continue
+			}
+			if item.ResourceType() == "" || item.ResourceType() == want || want == "PractitionerRole" {
+				out = append(out, item)
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *fhir.Node) int { return cmp.Compare(w.index[a], w.index[b]) })
+	return slices.Compact(out)
+}
+
+// items returns the elements at a path of the nearest resource of that name.
+func (w *writer) items(parent *frame, name, path string) []*fhir.Node {
+	at := w.lookup(parent, name).Get(path)
+	if at.Kind() != fhir.Array {
+		if at == nil {
+			return nil
+		}
+		return []*fhir.Node{at}
+	}
+	var out []*fhir.Node
+	for _, item := range at.Items() {
+		out = append(out, item)
+	}
+	return out
+}
+
+// mainOf returns the first resource that a table makes, or, for the way back only, writes from.
+func mainOf(t *table) string {
+	for i := range t.rows {
+		if t.rows[i].mapName == "new" {
+			return t.rows[i].target.resource
+		}
+	}
+	if len(t.rows) > 0 {
+		return t.rows[0].target.resource
+	}
+	return ""
+}
+
+// bindAll binds a resource or element and the resources that the table links it to.
+func (w *writer) bindAll(f *frame, n *fhir.Node) {
+	name := n.ResourceType()
+	if name == "" {
+		for i := range f.table.rows {
+			if f.table.rows[i].mapName == "element" {
+				name = f.table.rows[i].args[0]
+			}
+		}
+	}
+	f.bind(name, n, true)
+	for i := range f.table.rows {
+		r := &f.table.rows[i]
+		root := f.get(r.target.resource)
+		if r.mapName != "ref" || root == nil || slices.Contains(single, r.args[0]) {
+			continue
+		}
+		for _, p := range r.target.find(root) {
+			if to := w.resolve(p.node); to.ResourceType() == r.args[0] && f.get(r.args[0]) == nil {
+				f.bind(r.args[0], to, true)
+			}
+		}
+	}
+}
+
+// write rebuilds the segment of a frame and what belongs under it; false where it says nothing.
+func (w *writer) write(f *frame) bool {
+	seg := w.rebuild(f)
+	if fields := list(f.row.send); !w.wayBack && f.row.send != "all" && f.row.send != "none" {
+		for n := range seg.fields {
+			if !slices.Contains(fields, itoa(n+1)) {
+				seg.fields[n] = nil
+			}
+		}
+	}
+	needed := len(f.row.needs) == 0 && seg.valued()
+	for _, n := range f.row.needs {
+		needed = needed || seg.field(n) != ""
+	}
+	if !needed {
+		return false
+	}
+	for _, b := range f.bound {
+		w.used[b.node] = true
+	}
+	w.markSingles(f)
+	w.append(seg)
+	f.seg = seg
+	w.children(f)
+	return true
+}
+
+// markSingles notes that a segment speaks for the resources of which a message has one.
+func (w *writer) markSingles(f *frame) {
+	for _, name := range f.row.find {
+		if n := w.singles[name]; n != nil && slices.Contains(single, name) {
+			w.used[n] = true
+		}
+	}
+}
+
+func (w *writer) append(seg *segment) {
+	w.seqs[seg.name]++
+	seg.seq = w.seqs[seg.name]
+	w.segs = append(w.segs, seg)
 }

@@ -1,0 +1,251 @@
+package translate
+
+import (
+	"slices"
+	"strings"
+
+	"caregate/fhir"
+	"caregate/hl7v2"
+)
+
+// account writes every segment back, carries what does not come back by itself, and
+// says of each valued leaf where it went.
+func (b *builder) account() []Leaf {
+	var leaves []Leaf
+	for _, f := range b.frames {
+		switch {
+		case f.table != nil:
+			leaves = append(leaves, b.accountFrame(f)...)
+		case strings.HasPrefix(f.seg.name, "Z") && b.p.ZSegments != "drop":
+			b.carryWhole(f)
+			leaves = append(leaves, b.classify(f, func(int, int, value) (Class, string) { return Carried, "Basic.extension" })...)
+		default:
+			if b.p.ZSegments == "drop" && strings.HasPrefix(f.seg.name, "Z") {
+				b.report(b.location(f, 0), IssueWithheld, "the profile drops Z segments")
+			} else {
+				b.report(b.location(f, 0), IssueUnmapped, "no table reads this segment here")
+			}
+			leaves = append(leaves, b.classify(f, func(int, int, value) (Class, string) { return Unread, "" })...)
+		}
+	}
+	return leaves
+}
+
+// carryWhole keeps a Z segment in a Basic of its own, so that policy can withhold it.
+func (b *builder) carryWhole(f *frame) {
+	key := b.first("MSH").field(10) + "\x1d" + f.seg.name + itoa(f.seg.seq)
+	coding := fhir.NewObject().SetText("system", Extensions+"segment").SetText("code", f.seg.name)
+	n := fhir.NewResource("Basic").SetText("id", b.id("Basic", key))
+	ext := fhir.NewObject().SetText("url", Extensions+"segment").SetText("valueString", f.seg.String())
+	n.Add("extension", ext).Set("code", fhir.NewObject().Set("coding", fhir.NewArray(coding)))
+	if child := b.singles["Patient"]; child != nil {
+		n.Set("subject", fhir.NewObject().SetText("reference", child.Ref()))
+	}
+	b.whole = append(b.whole, n)
+}
+
+// classify walks the valued leaves of a segment.
+func (b *builder) classify(f *frame, class func(field, rep int, leaf value) (Class, string)) []Leaf {
+	var leaves []Leaf
+	for n := 1; n <= len(f.seg.fields); n++ {
+		if f.seg.name == "MSH" && n <= 2 {
+			continue
+		}
+		for i, raw := range f.seg.reps(n) {
+			for _, at := range leavesOf(raw) {
+				path := hl7v2.Path{Segment: f.seg.name, Sequence: f.seg.seq, Field: n, Repetition: i + 1,
+					Component: at.comp, Subcomponent: at.sub}
+				c, to := class(n, i, value{{at.raw}, {itoa(max(at.comp, 1))}, {itoa(max(at.sub, 1))}})
+				leaves = append(leaves, Leaf{Path: path.String(), Class: c, Target: to})
+				if at.raw == null {
+					b.report(path.String(), IssueDelete, "the sender asks to delete this; the element is absent")
+				}
+			}
+		}
+	}
+	return leaves
+}
+
+// leafAt is one valued leaf of a repetition; comp and sub are 0 where there is only one.
+type leafAt struct {
+	comp, sub int
+	raw       string
+}
+
+func leavesOf(raw string) []leafAt {
+	var out []leafAt
+	v := parseValue(raw)
+	for c := range v {
+		for s, leaf := range v[c] {
+			if leaf == "" {
+				continue
+			}
+			at := leafAt{comp: c + 1, sub: s + 1, raw: leaf}
+			if len(v[c]) == 1 {
+				at.sub = 0
+				if len(v) == 1 {
+					at.comp = 0
+				}
+			}
+			out = append(out, at)
+		}
+	}
+	return out
+}
+
+// accountFrame carries what does not come back and classifies the leaves of a segment.
+func (b *builder) accountFrame(f *frame) []Leaf {
+	stands := b.standing(f)
+	before := b.issues
+	back := b.rebuild(f)
+	for n := 1; n <= len(f.seg.fields); n++ {
+		if want := f.seg.field(n); strings.Trim(want, "~^&") != "" && back.field(n) != want && !b.withheld(f, n) {
+			b.carryField(f, n)
+		}
+	}
+	back = b.rebuild(f)
+	b.issues = before
+	return b.classify(f, func(n, i int, leaf value) (Class, string) {
+		if b.withheld(f, n) {
+			b.report(b.location(f, n), IssueWithheld, "the profile does not let this in")
+			return Unread, ""
+		}
+		for _, s := range stands[n] {
+			if s.has(i, leaf) {
+				return Mapped, s.target
+			}
+		}
+		if back.field(n) == f.seg.field(n) {
+			return Carried, b.home(f).ResourceType() + ".extension"
+		}
+		b.report(b.location(f, n), IssueUnmapped, "could not be kept in place")
+		return Unread, ""
+	})
+}
+
+// withheld tells whether a field is kept out by the profile.
+func (b *builder) withheld(f *frame, n int) bool {
+	for i := range f.table.rows {
+		r := &f.table.rows[i]
+		if r.field == n && r.mapName == "withhold" && b.holds(r.when, f) {
+			return true
+		}
+	}
+	return false
+}
+
+// stood is what one element gives back of one repetition.
+type stood struct {
+	rep    int // -1 for all
+	target string
+	value  value
+	lines  []string
+}
+
+func (s stood) has(rep int, leaf value) bool {
+	if s.rep >= 0 && s.rep != rep {
+		return false
+	}
+	text := unescape(leaf[0][0])
+	if s.lines != nil {
+		return slices.Contains(s.lines, text)
+	}
+	comp, sub := atoi(leaf[1][0]), atoi(leaf[2][0])
+	return text != "" && unescape(s.value.raw(comp, sub)) == text
+}
+
+func atoi(s string) int {
+	n := 0
+	for _, r := range s {
+		n = n*10 + int(r-'0')
+	}
+	return n
+}
+
+// standing returns, by field, what the elements of a frame give back without any carrier.
+func (b *builder) standing(f *frame) map[int][]stood {
+	out := map[int][]stood{}
+	for n, marks := range f.marks {
+		for _, m := range marks {
+			if !m.placed {
+				continue
+			}
+			c := &call{j: b.job, f: f, args: m.row.args, quiet: true}
+			if last := m.row.lastName(); strings.HasSuffix(last, "[x]") {
+				c.choice = strings.TrimPrefix(m.place.name, strings.TrimSuffix(last, "[x]"))
+			}
+			s := stood{rep: m.rep, target: m.row.target.text}
+			if m.row.mapName == "lines" {
+				s.rep, s.lines = -1, strings.Split(m.place.node.Text(), "\n")
+			} else {
+				s.value = b.maps.converterFor(m.row.mapName).from(c, m.place.bare())
+			}
+			out[n] = append(out[n], s)
+		}
+	}
+	b.silentStanding(f, out)
+	return out
+}
+
+// silentStanding adds the fields that follow from elsewhere, such as set ids.
+func (b *builder) silentStanding(f *frame, out map[int][]stood) {
+	for i := range f.table.rows {
+		r := &f.table.rows[i]
+		root := b.lookup(f, r.target.resource)
+		follows := slices.Contains(silent, r.mapName) || (r.mapName == "varies" && r.arg0() != "value")
+		if r.field == 0 || r.way != "<>" || root == nil || !follows || !b.holds(r.when, f) {
+			continue
+		}
+		for _, raw := range b.backRow(f, r, root) {
+			out[r.field] = append(out[r.field], stood{rep: 0, target: r.target.text, value: parseValue(raw)})
+		}
+	}
+}
+
+// carryField puts a field beside the elements that its repetitions became, each alone
+// where each has an element, else whole; a field without an element goes to the resource.
+func (b *builder) carryField(f *frame, n int) {
+	reps := f.seg.reps(n)
+	marks := b.anchors(f, n)
+	if len(marks) == 0 {
+		addCarrier(b.home(f), b.carrierName(f, n), f.seg.field(n))
+		return
+	}
+	if marks[0].whole || len(marks) != len(reps) {
+		if !marks[0].place.carry(b.carrierName(f, n), f.seg.field(n)) {
+			addCarrier(b.home(f), b.carrierName(f, n), f.seg.field(n))
+		}
+		return
+	}
+	for _, m := range marks {
+		if !m.place.carry(b.carrierName(f, n), reps[m.rep]) {
+			addCarrier(b.home(f), b.carrierName(f, n), f.seg.field(n))
+			return
+		}
+	}
+}
+
+// anchors returns the marks of the row that a carrier of the field should stand at: the
+// first row whose elements can have extensions of their own.
+func (b *builder) anchors(f *frame, n int) []mark {
+	var best []mark
+	for i := range f.table.rows {
+		r := &f.table.rows[i]
+		if r.field != n || r.way != "<>" || slices.Contains(silent, r.mapName) || r.target.resource == "MessageHeader" || r.target.resource == "Bundle" {
+			continue
+		}
+		var marks []mark
+		for _, m := range f.marks[n] {
+			if m.row == r && m.place.parent != nil {
+				marks = append(marks, m)
+			}
+		}
+		if len(marks) > 0 && marks[0].placed && marks[0].place.node.Kind() == fhir.Object {
+			return marks
+		}
+		if len(best) == 0 {
+			best = marks
+		}
+	}
+	return best
+}

@@ -1,0 +1,240 @@
+package translate
+
+import (
+	"slices"
+	"strings"
+
+	"caregate/fhir"
+)
+
+// silent are the maps that store nothing in FHIR: what they write follows from elsewhere.
+var silent = []string{"SI", "constant", "same", "linked", "private", "regimen", "withhold"}
+
+// rebuild writes the segment of a frame from its resources. Fields come in the order of
+// the table, so that a condition sees the fields it is about.
+func (j *job) rebuild(f *frame) *segment {
+	was := f.seg
+	out := &segment{name: was.name, seq: was.seq}
+	f.seg = out
+	if out.name == "MSH" {
+		out.put(1, []string{string(delims.Field)})
+		out.put(2, []string{delims.Encoding()})
+	}
+	for _, n := range f.table.order {
+		out.put(n, j.backField(f, n))
+	}
+	for n, raw := range j.carriedFields(f) {
+		if !slices.Contains(f.table.order, n) {
+			out.put(n, strings.Split(raw, "~"))
+		}
+	}
+	f.seg = was
+	return out
+}
+
+// carriedFields returns the fields that the home of the segment carries.
+func (j *job) carriedFields(f *frame) map[int]string {
+	fields := map[int]string{}
+	prefix := strings.TrimSuffix(carrierURL(j.carrierName(f, 0)), "0")
+	for _, ext := range j.home(f).Get("extension").Items() {
+		digits, ok := strings.CutPrefix(ext.Get("url").Text(), prefix)
+		if ref, isField := parseRef("XXX-" + digits); ok && isField && ref.field < 200 {
+			fields[ref.field] = safeRaw(ext.Get("valueString").Text())
+		}
+	}
+	return fields
+}
+
+// backField returns the repetitions of one field: what was carried, where the elements
+// still say the same; else what the first row that agrees with all others says.
+func (j *job) backField(f *frame, n int) []string {
+	if j.restricted(f.table, n) {
+		return nil
+	}
+	if raw, ok := carrierOf(j.home(f), j.carrierName(f, n)); ok {
+		if reps := strings.Split(raw, "~"); j.agrees(f, n, reps) {
+			return reps
+		}
+	}
+	var best []string
+	for i := range f.table.rows {
+		r := &f.table.rows[i]
+		root := j.lookup(f, r.target.resource)
+		if r.field != n || !r.back() || root == nil || !j.holds(r.when, f) {
+			continue
+		}
+		reps := j.backRow(f, r, root)
+		if len(reps) == 0 {
+			continue
+		}
+		if j.agrees(f, n, reps) {
+			return reps
+		}
+		if best == nil {
+			best = reps
+		}
+	}
+	return best
+}
+
+// restricted tells whether a field holds identifiers that the profile does not let out.
+func (j *job) restricted(t *table, n int) bool {
+	if j.wayBack || len(j.p.SendIdentifiers) == 0 {
+		return false
+	}
+	for i := range t.rows {
+		if t.rows[i].field == n && t.rows[i].mapName == "private" {
+			return true
+		}
+	}
+	return false
+}
+
+// backRow returns the repetitions that one row makes of its elements.
+func (j *job) backRow(f *frame, r *row, root *fhir.Node) []string {
+	if j.wayBack && r.way == "<" && r.mapName == "constant" {
+		return nil // a default for FHIR partners: the message that came had none
+	}
+	var reps []string
+	for _, p := range j.ours(f, r, root) {
+		c := &call{j: j, f: f, args: r.args, location: p.location(r)}
+		if last := r.lastName(); strings.HasSuffix(last, "[x]") {
+			c.choice = strings.TrimPrefix(p.name, strings.TrimSuffix(last, "[x]"))
+		}
+		if raw, ok := p.carried(j.carrierName(f, r.field)); ok && j.stillSays(f, r, p, raw) {
+			reps = append(reps, strings.Split(raw, "~")...)
+			continue
+		}
+		node := p.bare()
+		if node == nil && !slices.Contains(silent, r.mapName) {
+			continue
+		}
+		if v := j.maps.converterFor(r.mapName).from(c, node).String(); v != "" {
+			reps = append(reps, v)
+		}
+	}
+	return reps
+}
+
+// location is the FHIR place that an issue on the way back names.
+func (p place) location(r *row) string { return r.target.text }
+
+func (r *row) lastName() string {
+	if len(r.target.steps) == 0 {
+		return ""
+	}
+	return r.target.steps[len(r.target.steps)-1].name
+}
+
+// ours returns the elements that belong to the row: those that carry its field, and
+// those that its slice picks and no other field of the segment claims.
+func (j *job) ours(f *frame, r *row, root *fhir.Node) []place {
+	var out []place
+	name := j.carrierName(f, r.field)
+	segment := strings.TrimSuffix(name, "-"+itoa(r.field))
+	for _, p := range r.target.find(root) {
+		if r.arg0() == "patient" && !j.mayLeave(p.node) {
+			continue
+		}
+		if _, mine := p.carried(name); !mine && len(r.target.steps) > 0 {
+			last := r.target.steps[len(r.target.steps)-1]
+			if (p.inList && p.foreign(segment, name)) || !last.matches(p.node) {
+				continue
+			}
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// mayLeave tells whether the profile lets an identifier of a patient out.
+func (j *job) mayLeave(identifier *fhir.Node) bool {
+	if j.wayBack || len(j.p.SendIdentifiers) == 0 {
+		return true
+	}
+	return slices.Contains(j.p.SendIdentifiers, identifier.Get("system").Text())
+}
+
+// stillSays tells whether an element is what the carried field became, so not edited since.
+func (j *job) stillSays(f *frame, r *row, p place, raw string) bool {
+	if slices.Contains(silent, r.mapName) {
+		return true
+	}
+	c := &call{j: j, f: f, args: r.args, quiet: true}
+	n := j.convert(c, r, strings.Split(raw, "~"))
+	return same(j.comparable(r, p), n)
+}
+
+// comparable returns the part of an element that the row is about.
+func (j *job) comparable(r *row, p place) *fhir.Node {
+	n := p.bare()
+	if slices.Contains(r.args, "notext") {
+		n = n.Clone()
+		n.Remove("text")
+		if n.Len() == 0 {
+			return nil
+		}
+		return n
+	}
+	k, isComposite := j.maps.converterFor(r.mapName).(compositeConverter)
+	if len(r.target.steps) > 0 || !isComposite {
+		return n
+	}
+	part := fhir.NewObject()
+	for _, name := range k.members() {
+		part.Set(name, n.Get(name))
+	}
+	if part.Len() == 0 {
+		return nil
+	}
+	return part
+}
+
+// agrees tells whether every row of a field would make of these repetitions the elements that are there.
+func (j *job) agrees(f *frame, n int, reps []string) bool {
+	for i := range f.table.rows {
+		r := &f.table.rows[i]
+		if r.field != n || r.way != "<>" || slices.Contains(silent, r.mapName) || !j.holds(r.when, f) {
+			continue
+		}
+		root := j.lookup(f, r.target.resource)
+		if root != nil && !j.rowAgrees(f, r, root, reps) {
+			return false
+		}
+	}
+	return true
+}
+
+func (j *job) rowAgrees(f *frame, r *row, root *fhir.Node, reps []string) bool {
+	var want []*fhir.Node
+	for i := range reps {
+		c := &call{j: j, f: f, args: r.args, quiet: true}
+		group := reps[i : i+1]
+		if r.mapName == "lines" {
+			group = reps
+		}
+		if n := j.convert(c, r, group); n != nil {
+			want = append(want, n)
+		}
+		if r.mapName == "lines" || !r.repeats() {
+			break
+		}
+	}
+	var have []*fhir.Node
+	for _, p := range j.ours(f, r, root) {
+		if n := j.comparable(r, p); n != nil {
+			have = append(have, n)
+		}
+	}
+	return slices.EqualFunc(have, want, same)
+}
+
+// repeats tells whether each repetition of the field is an element of its own.
+func (r *row) repeats() bool {
+	for _, s := range r.target.steps {
+		if s.kind == appended || s.kind == picked {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,214 @@
+package translate
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"caregate/fhir"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// idSpace is the namespace of every generated id (RFC 9562 version 5).
+func idSpace() uuid.UUID { return uuid.NewSHA1(uuid.NameSpaceURL, []byte(Extensions)) }
+
+// id returns the id of a resource with that business key.
+func (j *job) id(resourceType, key string) string {
+	return uuid.NewSHA1(idSpace(), []byte(j.p.Tenant+"\x1f"+resourceType+"\x1f"+key)).String()
+}
+
+// key evaluates "EI(RF1-6)/MSH-10!": the first alternative whose parts are all valued.
+// A part with ? may be empty; one with ! is a last resort and reported.
+func (j *job) key(f *frame, text string) (string, bool) {
+	for alternative := range strings.SplitSeq(text, "/") {
+		var parts []string
+		whole, any := true, false
+		for name := range strings.SplitSeq(alternative, "+") {
+			bare := strings.TrimRight(name, "?!")
+			part := j.keyPart(f, bare)
+			whole = whole && (part != "" || strings.HasSuffix(name, "?"))
+			any = any || part != ""
+			parts = append(parts, bare+"="+part)
+		}
+		if !whole || !any {
+			continue
+		}
+		if strings.HasSuffix(alternative, "!") {
+			j.report(j.location(f, 0), IssueNoKey, "no business key in the message; its control id stands in")
+		}
+		return strings.Join(parts, "\x1e"), true
+	}
+	return "", false
+}
+
+// keyPart is one part of a key: the id of a resource, a number with its authority, or a field.
+func (j *job) keyPart(f *frame, name string) string {
+	if kind, inner, ok := strings.Cut(strings.TrimSuffix(name, ")"), "("); ok {
+		ref, _ := parseRef(inner)
+		seg := j.first(ref.segment)
+		if f.seg.name == ref.segment {
+			seg = f.seg
+		}
+		if f.parent != nil && f.parent.seg.name == ref.segment {
+			seg = f.parent.seg
+		}
+		reps := seg.reps(ref.field)
+		if len(reps) == 0 {
+			return ""
+		}
+		return j.numberKey(f, kind, parseValue(reps[0]))
+	}
+	if strings.Contains(name, "-") {
+		return j.subject(name, f)
+	}
+	return j.lookup(f, name).ID()
+}
+
+// numberKey is a number and who gave it: the universal id, else the namespace. A number
+// alone belongs to the application that placed the order.
+func (j *job) numberKey(f *frame, kind string, v value) string {
+	authority := v.comp(4)
+	if kind == "EI" {
+		authority = value{{v.raw(2, 1)}, {v.raw(3, 1)}}
+	}
+	if v.text(1) == "" {
+		return ""
+	}
+	by := or(authority.text(2), authority.text(1))
+	if by == "" {
+		placer := []int{3, 4}
+		if j.first("MSH").text(9, 1) == "RRI" {
+			placer = []int{5, 6}
+		}
+		by = j.first("MSH").field(placer[0]) + "\x1d" + j.first("MSH").field(placer[1])
+		j.report(j.location(f, 0), IssueNoAssigner, "number without an authority; taken as the placer's own")
+	}
+	return v.text(1) + "\x1d" + by
+}
+
+// unify gives resources of the same key one entry where they are equal, and tells them apart where not.
+func (b *builder) unify(f *frame) {
+	for i, bound := range f.bound {
+		if !bound.own || bound.node.ResourceType() == "" {
+			continue
+		}
+		for n := 2; ; n++ {
+			first := b.ids[bound.node.Ref()]
+			if first == nil {
+				b.ids[bound.node.Ref()] = bound.node
+				break
+			}
+			if first == bound.node {
+				break
+			}
+			if same(first, bound.node) {
+				b.replace(f, i, first)
+				break
+			}
+			bound.node.Set("id", fhir.NewString(b.id(bound.name, first.ID()+"#"+itoa(n))))
+		}
+	}
+}
+
+// replace lets a frame share the equal resource of an earlier one; its carriers go there too.
+func (b *builder) replace(f *frame, i int, first *fhir.Node) {
+	f.bound[i].node, f.bound[i].own = first, false
+	for _, marks := range f.marks {
+		for k := range marks {
+			if marks[k].row.target.resource != f.bound[i].name {
+				continue
+			}
+			if places := marks[k].row.target.find(first); marks[k].rep < len(places) {
+				marks[k].place = places[marks[k].rep]
+			} else {
+				marks[k].place = place{parent: first, node: first}
+			}
+		}
+	}
+}
+
+// finish completes the Bundle and the tags.
+func (b *builder) finish() {
+	head := b.singles["MessageHeader"]
+	bundle := b.singles["Bundle"]
+	if system := universalURI(b.first("MSH").text(3, 2), b.first("MSH").text(3, 3)); system != "" && bundle.Get("identifier") != nil {
+		bundle.Get("identifier").SetText("system", system)
+	}
+	if head == nil {
+		return
+	}
+	if head.Get("source") == nil {
+		head.Set("source", fhir.NewObject().Set("_endpoint", absent("unknown")))
+	}
+	if to := head.At("destination[0]"); to != nil && to.Get("endpoint") == nil && to.Get("_endpoint") == nil {
+		to.Set("_endpoint", absent("unknown"))
+	}
+}
+
+// tag marks every resource of a test message.
+func (b *builder) tag() {
+	if id := b.first("MSH").text(11, 1); id != "T" && id != "D" {
+		return
+	}
+	for _, n := range b.resources() {
+		if n.At("meta.tag") == nil {
+			if n.Get("meta") == nil {
+				n.Set("meta", fhir.NewObject())
+			}
+			n.Get("meta").Add("tag", testTag())
+		}
+	}
+}
+
+// resources returns every resource once, the MessageHeader first.
+func (b *builder) resources() []*fhir.Node {
+	var out []*fhir.Node
+	seen := map[*fhir.Node]bool{}
+	for _, f := range b.frames {
+		for _, bound := range f.bound {
+			n := bound.node
+			if n.ResourceType() == "" || n.ResourceType() == "Bundle" || n.ResourceType() == "OperationOutcome" || seen[n] {
+				continue
+			}
+			seen[n] = true
+			out = append(out, n)
+		}
+	}
+	return append(out, b.whole...)
+}
+
+// bundle assembles the transaction.
+func (b *builder) bundle() *fhir.Node {
+	b.tag()
+	have := b.singles["Bundle"]
+	out := fhir.NewResource("Bundle")
+	for _, name := range []string{"identifier", "type", "timestamp", "_timestamp"} {
+		if name == "type" {
+			out.Set("type", fhir.NewString("transaction"))
+		} else {
+			out.Set(name, have.Get(name))
+		}
+	}
+	for _, n := range b.resources() {
+		entry := fhir.NewObject().SetText("fullUrl", b.p.base()+"/"+n.Ref())
+		request := fhir.NewObject().SetText("method", "PUT").SetText("url", n.Ref())
+		out.Add("entry", entry.Set("resource", ordered(n)).Set("request", request))
+	}
+	return out
+}
+
+// ordered puts the members in front that readers look for first.
+func ordered(n *fhir.Node) *fhir.Node {
+	out := fhir.NewObject()
+	for _, name := range []string{"resourceType", "id", "meta", "language", "text", "contained", "extension", "identifier", "status"} {
+		out.Set(name, n.Get(name))
+	}
+	for name, child := range n.Members() {
+		out.Set(name, child)
+	}
+	return out
+}
+
+func (p *Profile) base() string { return strings.TrimSuffix(or(p.Base, DefaultBase), "/") }

@@ -1,0 +1,295 @@
+package translate
+
+import (
+	"regexp"
+	"strings"
+
+	"caregate/fhir"
+)
+
+// converter is one datatype in both directions. to returns nil for nothing; from
+// returns an empty value where v2 cannot say it.
+type converter interface {
+	to(c *call, v value) *fhir.Node
+	from(c *call, n *fhir.Node) value
+}
+
+// call is one use of a converter.
+type call struct {
+	j        *job
+	f        *frame
+	args     []string
+	location string // "PID-3[2]"; components are added as it goes down
+	quiet    bool   // a check: issues were reported before
+	choice   string // the suffix of value[x]
+}
+
+func (c *call) arg(i int) string {
+	if i < len(c.args) {
+		return c.args[i]
+	}
+	return ""
+}
+
+// report adds an issue at the location.
+func (c *call) report(code, text string) {
+	if !c.quiet {
+		c.j.report(c.location, code, text)
+	}
+}
+
+// below returns the call for one component.
+func (c *call) below(location string, args []string) *call {
+	d := *c
+	d.location, d.args = location, args
+	return &d
+}
+
+// converterFor returns the converter of a map name, nil for a name that no table has.
+func (m *maps) converterFor(name string) converter {
+	switch name {
+	case "ST":
+		return stConverter{}
+	case "lines":
+		return linesConverter{}
+	case "NM":
+		return nmConverter{}
+	case "id":
+		return idConverter{}
+	case "SI":
+		return setIDConverter{}
+	case "DTM":
+		return dtmConverter{}
+	case "code":
+		return codeConverter{}
+	case "CWE":
+		return cweConverter{}
+	case "CNE":
+		return codingConverter{}
+	case "authority":
+		return authorityConverter{}
+	case "endpoint":
+		return endpointConverter{}
+	case "party":
+		return partyConverter{}
+	case "PLN":
+		return numberConverter{}
+	case "typecode":
+		return typeCodeConverter{}
+	case "XPN":
+		return xpnConverter{}
+	case "XTN":
+		return xtnConverter{}
+	case "MSG":
+		return msgConverter{}
+	case "testdata":
+		return testDataConverter{}
+	case "varies":
+		return variesConverter{}
+	case "constant":
+		return constantConverter{}
+	case "linked":
+		return linkedConverter{}
+	case "same":
+		return sameConverter{}
+	case "regimen":
+		return regimenConverter{}
+	case "yesno":
+		return yesNoConverter{}
+	case "integer":
+		return integerConverter{}
+	case "ERL":
+		return locationConverter{}
+	case "private", "withhold":
+		return silentConverter{}
+	case "taskstatus":
+		return taskStatusConverter{}
+	}
+	if t := m.datatypes[name]; t != nil {
+		return compositeConverter{t}
+	}
+	return nil
+}
+
+// compositeConverter is a datatype whose map is a table.
+type compositeConverter struct{ t *table }
+
+func (k compositeConverter) to(c *call, v value) *fhir.Node {
+	obj := fhir.NewObject()
+	for i := range k.t.rows {
+		r := &k.t.rows[i]
+		sub := r.part(v)
+		if !r.forward() || len(sub) == 0 {
+			continue
+		}
+		node := c.j.maps.converterFor(r.mapName).to(c.below(c.location+"."+itoa(r.field), r.args), sub)
+		if node != nil {
+			merge(r.target, obj, node)
+		}
+	}
+	if obj.Len() == 0 {
+		return nil
+	}
+	return obj
+}
+
+// part returns the component of the row; "rest" stands for it and all that follow.
+func (r *row) part(v value) value {
+	if len(r.args) == 0 || r.args[0] != "rest" {
+		return v.comp(r.field)
+	}
+	if len(v) < r.field {
+		return nil
+	}
+	rest := v[r.field-1 : min(len(v), r.field+2)]
+	if rest.String() == "" {
+		return nil
+	}
+	return rest
+}
+
+// merge puts node at the target, into an object that already stands there.
+func merge(t target, root, node *fhir.Node) {
+	at := place{node: root}
+	if len(t.steps) > 0 {
+		found := t.find(root)
+		if len(found) == 0 || found[0].node.Kind() != fhir.Object {
+			t.put(root, node, "")
+			return
+		}
+		at = found[0]
+	}
+	for name, child := range node.Members() {
+		at.node.Set(name, child)
+	}
+}
+
+func (k compositeConverter) from(c *call, n *fhir.Node) value {
+	var v value
+	for i := range k.t.rows {
+		r := &k.t.rows[i]
+		if !r.back() || len(v.comp(r.field)) > 0 {
+			continue
+		}
+		for _, p := range r.target.find(n) {
+			sub := c.j.maps.converterFor(r.mapName).from(c.below(c.location, r.args), p.node)
+			if r.arg0() == "rest" {
+				for i, comp := range sub {
+					v = v.setComp(r.field+i, value{comp})
+				}
+			} else {
+				v = v.setComp(r.field, sub)
+			}
+			break
+		}
+	}
+	return v
+}
+
+func (r *row) arg0() string {
+	if len(r.args) == 0 {
+		return ""
+	}
+	return r.args[0]
+}
+
+// members returns the names that the datatype writes, so that one that writes straight
+// into a resource is compared by them alone.
+func (k compositeConverter) members() []string {
+	var names []string
+	for i := range k.t.rows {
+		if steps := k.t.rows[i].target.steps; len(steps) > 0 {
+			names = append(names, steps[0].name)
+		}
+	}
+	return names
+}
+
+// stConverter is a text.
+type stConverter struct{}
+
+func (stConverter) to(_ *call, v value) *fhir.Node { return textNode(v.text(1)) }
+
+func (stConverter) from(_ *call, n *fhir.Node) value { return textValue(n.Text()) }
+
+func textNode(s string) *fhir.Node {
+	if strings.TrimSpace(s) == "" {
+		return nil
+	}
+	return fhir.NewString(s)
+}
+
+// linesConverter is a text whose repetitions are its lines; the engine hands over all of them as one value each.
+type linesConverter struct{}
+
+func (linesConverter) to(_ *call, v value) *fhir.Node {
+	var lines []string
+	for i := range v {
+		lines = append(lines, unescape(strings.Join(v[i], "&")))
+	}
+	return textNode(strings.Join(lines, "\n"))
+}
+
+func (linesConverter) from(_ *call, n *fhir.Node) value { return textValue(n.Text()) }
+
+var (
+	decimal = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`)
+	fhirID  = regexp.MustCompile(`^[A-Za-z0-9\-.]{1,64}$`)
+)
+
+// nmConverter is a number whose digits are kept as they were written.
+type nmConverter struct{}
+
+func (nmConverter) to(c *call, v value) *fhir.Node {
+	s := v.text(1)
+	if !decimal.MatchString(s) {
+		c.report(IssueBadValue, "not a number; left out and carried")
+		return nil
+	}
+	return fhir.NewNumber(s)
+}
+
+func (nmConverter) from(_ *call, n *fhir.Node) value { return textValue(n.Text()) }
+
+// idConverter is a text that FHIR only takes in the form of its datatype id.
+type idConverter struct{}
+
+func (idConverter) to(c *call, v value) *fhir.Node {
+	s := v.text(1)
+	if !fhirID.MatchString(s) {
+		c.report(IssueBadValue, "not of the FHIR datatype id; left out and carried")
+		return nil
+	}
+	return fhir.NewString(s)
+}
+
+func (idConverter) from(_ *call, n *fhir.Node) value { return textValue(n.Text()) }
+
+// setIDConverter numbers the segments of one kind on the way back.
+type setIDConverter struct{}
+
+func (setIDConverter) to(*call, value) *fhir.Node { return nil }
+
+func (setIDConverter) from(c *call, _ *fhir.Node) value { return textValue(itoa(c.f.ordinal)) }
+
+// constantConverter stands for a fixed value on the way back, "code^display^system".
+type constantConverter struct{}
+
+func (constantConverter) to(*call, value) *fhir.Node { return nil }
+
+func (constantConverter) from(c *call, _ *fhir.Node) value {
+	return parseValue(strings.Join(c.args, ","))
+}
+
+// sameConverter stands for a field that repeats what another field of the message already said.
+type sameConverter struct{}
+
+func (sameConverter) to(*call, value) *fhir.Node { return nil }
+
+func (sameConverter) from(c *call, _ *fhir.Node) value {
+	ref, ok := parseRef(c.arg(0))
+	if !ok || c.j.first(ref.segment) == nil {
+		return nil
+	}
+	return parseValue(c.j.first(ref.segment).field(ref.field))
+}

@@ -1,0 +1,87 @@
+package translate
+
+import (
+	"regexp"
+
+	"caregate/fhir"
+	"caregate/hl7v2"
+)
+
+// yesNoConverter is table 0136 and a boolean.
+type yesNoConverter struct{}
+
+func (yesNoConverter) to(c *call, v value) *fhir.Node {
+	switch v.text(1) {
+	case "Y":
+		return fhir.NewBool(true)
+	case "N":
+		return fhir.NewBool(false)
+	}
+	c.report(IssueNoCode, "neither Y nor N; left out and carried")
+	return nil
+}
+
+func (yesNoConverter) from(_ *call, n *fhir.Node) value {
+	switch n.Text() {
+	case "true":
+		return textValue("Y")
+	case "false":
+		return textValue("N")
+	}
+	return nil
+}
+
+var integerForm = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,8})$`)
+
+// integerConverter is a whole number.
+type integerConverter struct{}
+
+func (integerConverter) to(c *call, v value) *fhir.Node {
+	if !integerForm.MatchString(v.text(1)) {
+		c.report(IssueBadValue, "not a whole number; left out and carried")
+		return nil
+	}
+	return fhir.NewNumber(v.text(1))
+}
+
+func (integerConverter) from(_ *call, n *fhir.Node) value { return textValue(n.Text()) }
+
+// locationConverter is an error location (ERL) and its path, "PID-3[2].1".
+type locationConverter struct{}
+
+func (locationConverter) to(_ *call, v value) *fhir.Node {
+	p := hl7v2.Path{Segment: v.text(1)}
+	for i, part := range []*int{&p.Sequence, &p.Field, &p.Repetition, &p.Component, &p.Subcomponent} {
+		if text := v.text(i + 2); integerForm.MatchString(text) && text[0] != '-' {
+			*part = atoi(text)
+		}
+	}
+	if _, err := hl7v2.ParsePath(p.String()); err != nil {
+		return nil
+	}
+	return fhir.NewString(p.String())
+}
+
+func (locationConverter) from(_ *call, n *fhir.Node) value {
+	p, err := hl7v2.ParsePath(n.Text())
+	if err != nil {
+		return nil
+	}
+	v := value(nil).set(1, p.Segment).set(2, itoa(max(p.Sequence, 1)))
+	for i, part := range []int{p.Field, p.Repetition, p.Component, p.Subcomponent} {
+		if i == 1 && part == 0 && p.Component > 0 {
+			part = 1
+		}
+		if part > 0 {
+			v = v.set(i+3, itoa(part))
+		}
+	}
+	return v
+}
+
+// silentConverter stands for a field that FHIR does not say: carried, or kept out.
+type silentConverter struct{}
+
+func (silentConverter) to(*call, value) *fhir.Node { return nil }
+
+func (silentConverter) from(*call, *fhir.Node) value { return nil }

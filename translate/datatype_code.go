@@ -1,0 +1,249 @@
+package translate
+
+import (
+	"regexp"
+	"strings"
+
+	"caregate/fhir"
+)
+
+var hl7Table = regexp.MustCompile(`^HL7(\d{4})$`)
+
+// systemOf returns the FHIR system of a v2 coding system name (table 0396), "" for an unknown one.
+func (j *job) systemOf(name string) string {
+	if uri := j.p.CodeSystems[name]; uri != "" {
+		return uri
+	}
+	if m := hl7Table.FindStringSubmatch(name); m != nil {
+		return terminology + "v2-" + m[1]
+	}
+	for _, s := range j.maps.systems {
+		if s.v2 == name {
+			return s.fhir
+		}
+	}
+	return ""
+}
+
+// nameOf returns the v2 name of a FHIR code system, "" for one that has none.
+func (j *job) nameOf(uri string) string {
+	best := ""
+	for name, have := range j.p.CodeSystems {
+		if have == uri && (best == "" || name < best) {
+			best = name
+		}
+	}
+	if best != "" {
+		return best
+	}
+	if number, ok := strings.CutPrefix(uri, terminology+"v2-"); ok {
+		return "HL7" + number
+	}
+	for _, s := range j.maps.systems {
+		if s.fhir == uri {
+			return s.v2
+		}
+	}
+	return ""
+}
+
+// toFHIR returns the FHIR code of a v2 code, the partner's own table first.
+func (j *job) toFHIR(table, code string) string {
+	if mine := j.p.Codes[table][code]; mine != "" {
+		return mine
+	}
+	if t := j.maps.codes[table]; t != nil {
+		for _, r := range t.rows {
+			if r.code == code && r.way != "<" {
+				return r.fhir
+			}
+		}
+	}
+	return ""
+}
+
+// toV2 returns the row that says a FHIR code in v2; ok is false for none.
+func (j *job) toV2(table, code string) (codeRow, bool) {
+	if t := j.maps.codes[table]; t != nil {
+		for _, r := range t.rows {
+			if r.fhir == code && r.way != ">" {
+				return r, true
+			}
+		}
+	}
+	best := ""
+	for v2, mine := range j.p.Codes[table] {
+		if mine == code && (best == "" || v2 < best) {
+			best = v2
+		}
+	}
+	return codeRow{code: best, fhir: code, way: "<>"}, best != ""
+}
+
+// codeIn returns the code of a CWE that belongs to the v2 table: its first or its
+// alternate one. A code without a system belongs to the table of its field.
+func codeIn(j *job, v value, table string) string {
+	v2, _, _ := strings.Cut(table, ".")
+	for _, at := range []int{1, 4} {
+		code, system := v.text(at), v.text(at+2)
+		if code == "" {
+			continue
+		}
+		if (system == "" && at == 1) || system == "HL7"+v2 || j.p.Codes[table][code] != "" {
+			return code
+		}
+	}
+	return ""
+}
+
+// codeConverter is a v2 code and a FHIR code. Arguments: the code table, then "ID" for a
+// field that holds the code alone, "quiet" where an unknown code is no problem.
+type codeConverter struct{}
+
+func (codeConverter) to(c *call, v value) *fhir.Node {
+	if code := c.j.toFHIR(c.arg(0), codeIn(c.j, v, c.arg(0))); code != "" {
+		return fhir.NewString(code)
+	}
+	if c.arg(1) != "quiet" && c.arg(2) != "quiet" {
+		c.report(IssueNoCode, "code is not in table "+c.arg(0)+"; left out and carried")
+	}
+	return nil
+}
+
+func (codeConverter) from(c *call, n *fhir.Node) value {
+	r, ok := c.j.toV2(c.arg(0), n.Text())
+	if !ok {
+		return nil
+	}
+	return r.value(c.arg(0), c.arg(1) != "ID")
+}
+
+// value returns the code, as a CWE with its display and table where coded.
+func (r codeRow) value(table string, coded bool) value {
+	v := textValue(r.code)
+	if !coded {
+		return v
+	}
+	v2, _, _ := strings.Cut(table, ".")
+	v = v.set(2, r.display)
+	if r.display != "" {
+		v = v.set(3, "HL7"+v2)
+	}
+	return v
+}
+
+// codingConverter is a Coding of one code table. Arguments: the table and the FHIR system of its codes.
+type codingConverter struct{}
+
+func (codingConverter) to(c *call, v value) *fhir.Node {
+	code := c.j.toFHIR(c.arg(0), codeIn(c.j, v, c.arg(0)))
+	if code == "" {
+		c.report(IssueNoCode, "code is not in table "+c.arg(0)+"; left out and carried")
+		return nil
+	}
+	return fhir.NewObject().SetText("system", systemName(c.arg(1))).SetText("code", code)
+}
+
+func (codingConverter) from(c *call, n *fhir.Node) value {
+	r, ok := c.j.toV2(c.arg(0), n.Get("code").Text())
+	if !ok || n.Get("system").Text() != systemName(c.arg(1)) {
+		return nil
+	}
+	return r.value(c.arg(0), false)
+}
+
+// typeCodeConverter is an identifier type, table 0203. On the way back it falls back on
+// the type that the profile registered for the identifier's system.
+type typeCodeConverter struct{}
+
+func (typeCodeConverter) to(_ *call, v value) *fhir.Node {
+	if v.text(1) == "" {
+		return nil
+	}
+	coding := fhir.NewObject().SetText("system", terminology+"v2-0203").SetText("code", v.text(1))
+	return fhir.NewObject().Set("coding", fhir.NewArray(coding))
+}
+
+func (typeCodeConverter) from(c *call, n *fhir.Node) value {
+	for _, coding := range n.Get("coding").Items() {
+		if coding.Get("system").Text() == terminology+"v2-0203" {
+			return textValue(coding.Get("code").Text())
+		}
+	}
+	if a, ok := c.j.authorityBySystem(n.Get("system").Text()); ok {
+		return textValue(a.Type)
+	}
+	return nil
+}
+
+// msgConverter is MSH-9 and MessageHeader.eventCoding; the display keeps all three parts.
+type msgConverter struct{}
+
+func (msgConverter) to(_ *call, v value) *fhir.Node {
+	n := fhir.NewObject()
+	if v.text(2) != "" {
+		n.SetText("system", terminology+"v2-0003").SetText("code", v.text(2))
+	}
+	return n.SetText("display", v.String())
+}
+
+func (msgConverter) from(_ *call, n *fhir.Node) value {
+	if display := n.Get("display").Text(); strings.Contains(display, "^") || n.Get("code") == nil {
+		return parseValue(safeRaw(display))
+	}
+	return value{{""}}.set(2, n.Get("code").Text())
+}
+
+// testDataConverter is MSH-11: test and debugging messages are tagged HTEST.
+type testDataConverter struct{}
+
+func (testDataConverter) to(_ *call, v value) *fhir.Node {
+	if id := v.text(1); id != "T" && id != "D" {
+		return nil
+	}
+	return testTag()
+}
+
+func testTag() *fhir.Node {
+	return fhir.NewObject().SetText("system", terminology+"v3-ActReason").
+		SetText("code", "HTEST").SetText("display", "test health data")
+}
+
+func (testDataConverter) from(_ *call, n *fhir.Node) value {
+	if n.Get("code").Text() == "HTEST" {
+		return textValue("T")
+	}
+	return nil
+}
+
+// taskStatusConverter is RF1-1 and Task.status. A status that RF1-1 cannot say exactly
+// travels as the alternate coding, system 99FHIRTASK.
+type taskStatusConverter struct{}
+
+const taskStatusSystem = "99FHIRTASK"
+
+func (taskStatusConverter) to(c *call, v value) *fhir.Node {
+	if v.text(6) == taskStatusSystem {
+		if _, known := c.j.toV2("0283.task", v.text(4)); known {
+			return fhir.NewString(v.text(4))
+		}
+	}
+	return codeConverter{}.to(c.below(c.location, []string{"0283.task"}), v)
+}
+
+func (taskStatusConverter) from(c *call, n *fhir.Node) value {
+	r, ok := c.j.toV2("0283.task", n.Text())
+	if !ok {
+		return nil
+	}
+	if r.way == "<>" {
+		return r.value("0283", true)
+	}
+	if n.Text() == "in-progress" && has(c.j.lookup(c.f, "Task"), "businessStatus", "5.2") {
+		r.code, r.display = "", "" // cancellation was asked for, perhaps before anyone accepted (BSeR row 4)
+	}
+	if r.code == "" {
+		c.report(IssueNotCarried, "table 0283 cannot say this Task.status; sent as alternate code only")
+	}
+	return r.value("0283", true).set(4, n.Text()).set(6, taskStatusSystem)
+}

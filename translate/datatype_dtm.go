@@ -1,0 +1,182 @@
+package translate
+
+import (
+	"regexp"
+	"strings"
+	"time"
+
+	"caregate/fhir"
+)
+
+// dtmConverter is a date or time (HL7 v2.5.1 section 2.A.22). Its argument is the FHIR
+// datatype of the target: date, dateTime or instant. Precision is kept; a time needs an
+// offset, its own or that of the profile's zone, and is a date without one.
+type dtmConverter struct{}
+
+var (
+	dtmForm      = regexp.MustCompile(`^(\d{4})(\d{2})?(\d{2})?(\d{2})?(\d{2})?(\d{2})?(\.\d{1,4})?([+-]\d{4})?$`)
+	dateTimeForm = regexp.MustCompile(`^(\d{4})(?:-(\d{2})(?:-(\d{2})(?:T(\d{2}):(\d{2}):(\d{2})(\.\d+)?(Z|[+-]\d{2}:\d{2}))?)?)?$`)
+)
+
+func (dtmConverter) to(c *call, v value) *fhir.Node {
+	s := v.text(1)
+	if s == "" {
+		return nil
+	}
+	parts := dtmForm.FindStringSubmatch(s)
+	if parts == nil || !gapless(parts[1:7]) || !onCalendar(parts) {
+		c.report(IssueBadDate, "not a date or time; left out and carried")
+		return nil
+	}
+	date := strings.Join(nonEmpty(parts[1:4]), "-")
+	switch {
+	case c.arg(0) == "date" || (parts[4] == "" && c.arg(0) == "dateTime"):
+		return fhir.NewString(date)
+	case parts[5] == "" || (c.arg(0) == "instant" && parts[6] == ""):
+		return c.reduced(date, IssuePrecision, "time is not precise enough")
+	}
+	offset := c.offset(parts)
+	if offset == "" {
+		if c.arg(0) == "instant" {
+			return nil
+		}
+		return fhir.NewString(date)
+	}
+	return fhir.NewString(date + "T" + parts[4] + ":" + parts[5] + ":" + or(parts[6], "00") + parts[7] + offset)
+}
+
+// reduced gives up the time: a date remains where the target takes one.
+func (c *call) reduced(date, code, why string) *fhir.Node {
+	if c.arg(0) == "instant" {
+		c.report(code, why+"; left out and carried")
+		return nil
+	}
+	c.report(code, why+"; reduced to the date, original carried")
+	return fhir.NewString(date)
+}
+
+// offset returns the FHIR offset of a time, "" with an issue where it is not known.
+func (c *call) offset(parts []string) string {
+	switch off := parts[8]; {
+	case off == "+0000":
+		return "Z"
+	case off != "" && (off[1:3] > "14" || off[3:] > "59" || (off[1:3] == "14" && off[3:] != "00")):
+		c.report(IssueBadDate, "offset is not one; reduced to the date, original carried")
+		return ""
+	case off != "":
+		return off[:3] + ":" + off[3:]
+	case c.j.p.Zone == "":
+		c.report(IssueNoZone, "local time, and the profile has no zone; reduced to the date, original carried")
+		return ""
+	}
+	zone, err := time.LoadLocation(c.j.p.Zone)
+	if err != nil {
+		c.report(IssueNoZone, "the profile's zone is unknown; reduced to the date, original carried")
+		return ""
+	}
+	local := strings.Join(parts[1:6], "") + or(parts[6], "00")
+	at, err := time.ParseInLocation("20060102150405", local, zone)
+	if err != nil || at.Format("20060102150405") != local || ambiguous(at) {
+		c.report(IssueZone, "local time that the zone skips or has twice; reduced to the date, original carried")
+		return ""
+	}
+	if off := at.Format("-07:00"); off != "+00:00" {
+		return off
+	}
+	return "Z"
+}
+
+// ambiguous tells whether the clock shows the same local time again within three hours.
+func ambiguous(at time.Time) bool {
+	local := at.Format("20060102150405")
+	for m := 30; m <= 180; m += 30 {
+		d := time.Duration(m) * time.Minute
+		if at.Add(d).Format("20060102150405") == local || at.Add(-d).Format("20060102150405") == local {
+			return true
+		}
+	}
+	return false
+}
+
+// onCalendar tells whether the parts are a day of the calendar and a time of the day.
+func onCalendar(parts []string) bool {
+	full := parts[1] + or(parts[2], "01") + or(parts[3], "01") + or(parts[4], "00") + or(parts[5], "00") + or(parts[6], "00")
+	_, err := time.Parse("20060102150405", full)
+	return err == nil && parts[1] != "0000"
+}
+
+// gapless tells whether no part stands after an empty one.
+func gapless(parts []string) bool {
+	empty := false
+	for _, p := range parts {
+		if p != "" && empty {
+			return false
+		}
+		empty = empty || p == ""
+	}
+	return true
+}
+
+func (dtmConverter) from(c *call, n *fhir.Node) value {
+	parts := dateTimeForm.FindStringSubmatch(n.Text())
+	if parts == nil {
+		return nil
+	}
+	if parts[4] == "" {
+		return textValue(strings.Join(parts[1:4], ""))
+	}
+	if !c.j.wayBack && (c.j.p.DTM.NoOffset || c.j.p.DTM.Precision != "") {
+		return textValue(c.j.p.formTime(n.Text()))
+	}
+	offset := strings.Replace(parts[8], ":", "", 1)
+	if offset == "Z" {
+		offset = "+0000"
+	}
+	return textValue(strings.Join(parts[1:8], "") + offset)
+}
+
+// formTime writes a FHIR dateTime in the partner's precision and offset form.
+func (p *Profile) formTime(dateTime string) string {
+	at, err := time.Parse(time.RFC3339Nano, dateTime)
+	if err != nil {
+		return ""
+	}
+	return p.formInstant(at)
+}
+
+// formInstant writes an instant in the partner's precision and offset form. Without an
+// offset a time has meaning only in the partner's zone; no zone, no time.
+func (p *Profile) formInstant(at time.Time) string {
+	layout := map[string]string{"day": "20060102", "minute": "200601021504"}[p.DTM.Precision]
+	if layout == "" {
+		layout = "20060102150405"
+	}
+	if p.Zone != "" {
+		if zone, err := time.LoadLocation(p.Zone); err == nil && p.DTM.NoOffset {
+			at = at.In(zone)
+		}
+	} else if p.DTM.NoOffset {
+		layout = "20060102"
+	}
+	if !p.DTM.NoOffset && len(layout) > 8 {
+		layout += "-0700"
+	}
+	return at.Format(layout)
+}
+
+func nonEmpty(parts []string) []string {
+	var out []string
+	for _, p := range parts {
+		if p != "" {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func or(s, fallback string) string {
+	if s == "" {
+		return fallback
+	}
+	return s
+}

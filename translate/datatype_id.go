@@ -1,0 +1,207 @@
+package translate
+
+import (
+	"net/url"
+	"regexp"
+	"strings"
+
+	"caregate/fhir"
+)
+
+var (
+	oidForm  = regexp.MustCompile(`^[012](\.(0|[1-9]\d*))+$`)
+	uuidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+)
+
+const namespaceURL = Extensions + "namespace"
+
+// npiSystem is the one practitioner number that HL7 v2 names without an authority.
+const npiSystem = "http://hl7.org/fhir/sid/us-npi"
+
+// authorityBySystem finds a registered authority by its FHIR system.
+func (j *job) authorityBySystem(system string) (Authority, bool) {
+	for _, a := range j.p.Identifiers {
+		if a.System == system && system != "" {
+			return a, true
+		}
+	}
+	return Authority{}, false
+}
+
+// authorityByHD finds a registered authority by its OID, or by namespace where none was sent.
+func (j *job) authorityByHD(namespace, universal string) (Authority, bool) {
+	for _, a := range j.p.Identifiers {
+		if universal != "" && a.OID == universal {
+			return a, true
+		}
+		if universal == "" && namespace != "" && a.Namespace == namespace {
+			return a, true
+		}
+	}
+	return Authority{}, false
+}
+
+// authorityConverter is an assigning authority (HD): a system where it is registered or
+// universal, and always its namespace as the assigner, so that two never collapse.
+type authorityConverter struct{}
+
+func (authorityConverter) to(c *call, v value) *fhir.Node {
+	namespace, universal, kind := v.text(1), v.text(2), v.text(3)
+	a, registered := c.j.authorityByHD(namespace, universal)
+	n := fhir.NewObject()
+	if registered {
+		n.SetText("system", a.System)
+	} else {
+		n.SetText("system", universalURI(universal, kind))
+	}
+	if namespace != "" && (!registered || namespace != a.Namespace) {
+		ext := fhir.NewObject().SetText("url", namespaceURL).SetText("valueString", namespace)
+		n.Set("assigner", fhir.NewObject().Set("extension", fhir.NewArray(ext)).SetText("display", namespace))
+	}
+	if n.Get("system") == nil {
+		c.report(IssueNoSystem, "assigning authority is neither registered nor universal; identifier without system")
+	}
+	if n.Len() == 0 {
+		return nil
+	}
+	return n
+}
+
+func (authorityConverter) from(c *call, n *fhir.Node) value {
+	var v value
+	namespace := ""
+	for _, ext := range n.Get("assigner").Get("extension").Items() {
+		if ext.Get("url").Text() == namespaceURL {
+			namespace = ext.Get("valueString").Text()
+		}
+	}
+	system := n.Get("system").Text()
+	if a, ok := c.j.authorityBySystem(system); ok {
+		v = v.set(1, or(namespace, a.Namespace))
+		if a.OID == "" {
+			return v
+		}
+		return v.set(2, a.OID).set(3, "ISO")
+	}
+	universal, kind := universalID(system)
+	return v.set(1, namespace).set(2, universal).set(3, kind)
+}
+
+// universalURI returns the URI of a universal id, "" where it is not one.
+func universalURI(id, kind string) string {
+	switch {
+	case kind == "ISO" && oidForm.MatchString(id):
+		return "urn:oid:" + id
+	case (kind == "UUID" || kind == "GUID") && uuidForm.MatchString(id):
+		return "urn:uuid:" + strings.ToLower(id)
+	case kind == "URI":
+		if u, err := url.Parse(id); err == nil && u.IsAbs() && !strings.ContainsAny(id, " \t\n") {
+			return id
+		}
+	}
+	return ""
+}
+
+// universalID is the reverse of universalURI.
+func universalID(uri string) (id, kind string) {
+	if oid, ok := strings.CutPrefix(uri, "urn:oid:"); ok {
+		return oid, "ISO"
+	}
+	if uuid, ok := strings.CutPrefix(uri, "urn:uuid:"); ok {
+		return uuid, "UUID"
+	}
+	if uri != "" {
+		return uri, "URI"
+	}
+	return "", ""
+}
+
+// endpointConverter is an application in MSH (HD): MessageHeader.source or .destination.
+type endpointConverter struct{}
+
+func (endpointConverter) to(_ *call, v value) *fhir.Node {
+	n := fhir.NewObject().SetText("name", v.text(1))
+	if uri := universalURI(v.text(2), v.text(3)); uri != "" {
+		return n.SetText("endpoint", uri)
+	}
+	return n.Set("_endpoint", absent("unknown"))
+}
+
+func (endpointConverter) from(_ *call, n *fhir.Node) value {
+	id, kind := universalID(n.Get("endpoint").Text())
+	return value(nil).set(1, n.Get("name").Text()).set(2, id).set(3, kind)
+}
+
+// absent is a primitive without a value, for a reason of the data-absent-reason code system.
+func absent(reason string) *fhir.Node {
+	ext := fhir.NewObject().SetText("url", "http://hl7.org/fhir/StructureDefinition/data-absent-reason").
+		SetText("valueCode", reason)
+	return fhir.NewObject().Set("extension", fhir.NewArray(ext))
+}
+
+// partyConverter is a facility in MSH (HD) as a logical reference: no resource of its own.
+type partyConverter struct{}
+
+func (partyConverter) to(_ *call, v value) *fhir.Node {
+	n := fhir.NewObject()
+	if uri := universalURI(v.text(2), v.text(3)); uri != "" {
+		n.Set("identifier", fhir.NewObject().SetText("system", "urn:ietf:rfc:3986").SetText("value", uri))
+	}
+	n.SetText("display", v.text(1))
+	if n.Len() == 0 {
+		return nil
+	}
+	return n
+}
+
+func (partyConverter) from(_ *call, n *fhir.Node) value {
+	id, kind := universalID(n.Get("identifier").Get("value").Text())
+	return value(nil).set(1, n.Get("display").Text()).set(2, id).set(3, kind)
+}
+
+// numberConverter is a practitioner number (PLN).
+type numberConverter struct{}
+
+func (numberConverter) to(c *call, v value) *fhir.Node {
+	if v.text(1) == "" {
+		return nil
+	}
+	n := fhir.NewObject()
+	switch kind := v.text(2); {
+	case kind == "NPI":
+		n.SetText("system", npiSystem)
+	case kind != "":
+		coding := fhir.NewObject().SetText("system", terminology+"v2-0338").SetText("code", kind)
+		n.Set("type", fhir.NewObject().Set("coding", fhir.NewArray(coding)))
+	default:
+		c.report(IssueNoAssigner, "number without its type; identifier without system")
+	}
+	n.SetText("value", v.text(1))
+	end := dtmConverter{}.to(c.below(c.location+".4", []string{"dateTime"}), v.comp(4))
+	if end != nil {
+		n.Set("period", fhir.NewObject().Set("end", end))
+	}
+	return n
+}
+
+// from leaves out a number whose type v2 cannot name: a bare number would be taken for another one.
+func (numberConverter) from(c *call, n *fhir.Node) value {
+	v := textValue(n.Get("value").Text())
+	system := n.Get("system").Text()
+	kind := n.At("type.coding[0]")
+	switch a, ok := c.j.authorityBySystem(system); {
+	case system == npiSystem:
+		v = v.set(2, "NPI")
+	case ok:
+		v = v.set(2, a.Type).set(3, a.Namespace)
+	case kind.Get("system").Text() == terminology+"v2-0338":
+		v = v.set(2, kind.Get("code").Text())
+	case system != "":
+		c.report(IssueNotCarried, "practitioner number of an unregistered system; left out")
+		return nil
+	}
+	if end := n.At("period.end"); end != nil {
+		v = v.setComp(4, dtmConverter{}.from(c, end))
+	}
+	return v
+}

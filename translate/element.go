@@ -1,0 +1,331 @@
+package translate
+
+import (
+	"strings"
+
+	"caregate/fhir"
+)
+
+// Extensions is the base of the canonical URLs of the extensions that carry v2 content.
+const Extensions = "https://caregate.invalid/fhir/StructureDefinition/"
+
+// carrierURL names the carrier of one field, "…/v2-PID-18".
+func carrierURL(location string) string { return Extensions + "v2-" + location }
+
+// step is one part of a target path.
+type step struct {
+	name     string // element name; "extension" with a url
+	kind     stepKind
+	index    int    // indexed
+	key, val string // picked: only items whose child key has val
+	not      bool   // picked: only items whose child key has not val
+	url      string // extension
+}
+
+type stepKind uint8
+
+const (
+	plain    stepKind = iota // name
+	appended                 // name[]: each repetition is an item
+	indexed                  // name[0]: the item at that place
+	picked                   // name[key=val]: as appended; on the way back only the items that match
+	extended                 // extension(url): the extension with that url
+)
+
+// target is a path to an element, "Patient.telecom[use!=work]".
+type target struct {
+	text     string
+	resource string
+	steps    []step
+}
+
+// place is one element that a row wrote or found.
+type place struct {
+	parent *fhir.Node
+	name   string     // member of parent
+	node   *fhir.Node // the element; nil for a primitive that has no value
+	inList bool       // node is an item of the list parent.name
+}
+
+// put writes node at the target and returns where it stands; ok is false where another
+// repetition already stands there. A nil node only finds the place.
+func (t target) put(root, node *fhir.Node, choice string) (place, bool) {
+	cur := root
+	for i, s := range t.steps {
+		if i == len(t.steps)-1 {
+			return s.putLast(cur, node, choice)
+		}
+		cur = s.descend(cur)
+	}
+	return place{parent: root, node: root}, true
+}
+
+// descend returns the child object that a path passes through, making it where there is none.
+func (s step) descend(cur *fhir.Node) *fhir.Node {
+	switch s.kind {
+	case appended, picked:
+		item := fhir.NewObject()
+		cur.Add(s.name, item)
+		return item
+	case indexed:
+		for cur.Get(s.name).Len() <= s.index {
+			cur.Add(s.name, fhir.NewObject())
+		}
+		return cur.Get(s.name).Item(s.index)
+	case extended:
+		for _, ext := range cur.Get("extension").Items() {
+			if ext.Get("url").Text() == s.url {
+				return ext
+			}
+		}
+		ext := fhir.NewObject().SetText("url", s.url)
+		cur.Add("extension", ext)
+		return ext
+	default:
+		if cur.Get(s.name) == nil {
+			cur.Set(s.name, fhir.NewObject())
+		}
+		return cur.Get(s.name)
+	}
+}
+
+func (s step) putLast(cur, node *fhir.Node, choice string) (place, bool) {
+	name := strings.Replace(s.name, "[x]", choice, 1)
+	switch s.kind {
+	case appended, picked, indexed:
+		if s.kind == indexed && cur.Get(name).Len() > s.index {
+			return place{}, false
+		}
+		if node != nil {
+			cur.Add(name, node)
+		}
+		return place{parent: cur, name: name, node: node, inList: true}, true
+	default:
+		if cur.Get(name) != nil {
+			return place{}, false
+		}
+		if node != nil {
+			cur.Set(name, node)
+		}
+		return place{parent: cur, name: name, node: node}, true
+	}
+}
+
+// find returns every element that the target names under root, in order, also a
+// primitive that has nothing but extensions.
+func (t target) find(root *fhir.Node) []place {
+	nodes := []*fhir.Node{root}
+	for i, s := range t.steps {
+		if i == len(t.steps)-1 {
+			var out []place
+			for _, n := range nodes {
+				out = append(out, s.places(n)...)
+			}
+			return out
+		}
+		var next []*fhir.Node
+		for _, n := range nodes {
+			for _, p := range s.places(n) {
+				next = append(next, p.node)
+			}
+		}
+		nodes = next
+	}
+	return []place{{parent: root, node: root}}
+}
+
+// places returns what the step names under one node.
+func (s step) places(n *fhir.Node) []place {
+	switch s.kind {
+	case plain:
+		return plainPlaces(n, s.name)
+	case extended:
+		for _, ext := range n.Get("extension").Items() {
+			if ext.Get("url").Text() == s.url {
+				return []place{{parent: n, name: "extension", node: ext}}
+			}
+		}
+		return nil
+	}
+	var out []place
+	for i, item := range n.Get(s.name).Items() {
+		if s.kind == indexed && i != s.index {
+			continue
+		}
+		out = append(out, place{parent: n, name: s.name, node: item, inList: true})
+	}
+	return out
+}
+
+func plainPlaces(n *fhir.Node, name string) []place {
+	if base, isChoice := strings.CutSuffix(name, "[x]"); isChoice {
+		for member, child := range n.Members() {
+			bare := strings.TrimPrefix(member, "_")
+			if rest, ok := strings.CutPrefix(bare, base); ok && rest != "" && rest[0] >= 'A' && rest[0] <= 'Z' {
+				return []place{{parent: n, name: bare, node: valueOf(member, child)}}
+			}
+		}
+		return nil
+	}
+	if n.Get(name) == nil && n.Get("_"+name) == nil {
+		return nil
+	}
+	return []place{{parent: n, name: name, node: n.Get(name)}}
+}
+
+// valueOf leaves out the extensions of a primitive, which stand under "_name".
+func valueOf(member string, child *fhir.Node) *fhir.Node {
+	if strings.HasPrefix(member, "_") {
+		return nil
+	}
+	return child
+}
+
+// matches tells whether an item is one that a picked step wants.
+func (s step) matches(item *fhir.Node) bool {
+	if s.kind != picked {
+		return true
+	}
+	return has(item, s.key, s.val) != s.not
+}
+
+// has tells whether item has val as its member key, as a code of that CodeableConcept,
+// or, for the key "system", as the system of one of its codings.
+func has(item *fhir.Node, key, val string) bool {
+	if key == "system" {
+		for _, c := range item.Get("coding").Items() {
+			if c.Get("system").Text() == val {
+				return true
+			}
+		}
+		return item.Get("system").Text() == val
+	}
+	child := item.Get(key)
+	for _, c := range child.Get("coding").Items() {
+		if c.Get("code").Text() == val {
+			return true
+		}
+	}
+	return child.Text() == val
+}
+
+// extensionsOf returns the object whose "extension" list belongs to the element; with
+// make it is created. A primitive has its extensions beside it, under "_name".
+func (p place) extensionsOf(create bool) *fhir.Node {
+	if p.node.Kind() == fhir.Object {
+		return p.node
+	}
+	if p.inList {
+		if p.node != nil || !create {
+			return nil // an item of a list of primitives: its carrier stands on the resource
+		}
+		item := fhir.NewObject()
+		p.parent.Add(p.name, item)
+		return item
+	}
+	beside := p.parent.Get("_" + p.name)
+	if beside == nil && create {
+		beside = fhir.NewObject()
+		p.parent.Set("_"+p.name, beside)
+	}
+	return beside
+}
+
+// carry puts a raw field beside the element and tells whether there was a place for it.
+func (p place) carry(location, raw string) bool {
+	home := p.extensionsOf(true)
+	if home == nil {
+		return false
+	}
+	addCarrier(home, location, raw)
+	return true
+}
+
+func addCarrier(home *fhir.Node, location, raw string) {
+	home.Add("extension", fhir.NewObject().SetText("url", carrierURL(location)).SetText("valueString", raw))
+}
+
+// carried returns the raw field that stands beside the element.
+func (p place) carried(location string) (string, bool) {
+	return carrierOf(p.extensionsOf(false), location)
+}
+
+func carrierOf(home *fhir.Node, location string) (string, bool) {
+	for _, ext := range home.Get("extension").Items() {
+		if ext.Get("url").Text() == carrierURL(location) {
+			return safeRaw(ext.Get("valueString").Text()), true
+		}
+	}
+	return "", false
+}
+
+// foreign tells whether the element carries another field of the same segment, and so is not ours.
+func (p place) foreign(segment, location string) bool {
+	for _, ext := range p.extensionsOf(false).Get("extension").Items() {
+		url := ext.Get("url").Text()
+		if strings.HasPrefix(url, carrierURL(segment)+"-") && url != carrierURL(location) {
+			return true
+		}
+	}
+	return false
+}
+
+// bare returns a copy of the element without carriers, nil where nothing is left.
+func (p place) bare() *fhir.Node { return stripped(p.node) }
+
+func stripped(n *fhir.Node) *fhir.Node {
+	switch n.Kind() {
+	case fhir.Array:
+		out := fhir.NewArray()
+		for _, item := range n.Items() {
+			out.Append(stripped(item))
+		}
+		return out
+	case fhir.Object:
+		return strippedObject(n)
+	}
+	return n
+}
+
+func strippedObject(n *fhir.Node) *fhir.Node {
+	out := fhir.NewObject()
+	for name, child := range n.Members() {
+		clean := stripped(child)
+		if name == "extension" {
+			clean.KeepItems(func(ext *fhir.Node) bool {
+				return !strings.HasPrefix(ext.Get("url").Text(), Extensions+"v2-")
+			})
+		}
+		if clean != nil && (clean.Kind() < fhir.Array || clean.Len() > 0) {
+			out.Set(name, clean)
+		}
+	}
+	if out.Len() == 0 {
+		return nil
+	}
+	return out
+}
+
+// same compares two elements; the order of members does not matter.
+func same(a, b *fhir.Node) bool {
+	if a.Kind() != b.Kind() || a.Len() != b.Len() {
+		return false
+	}
+	switch a.Kind() {
+	case fhir.Array:
+		for i, item := range a.Items() {
+			if !same(item, b.Item(i)) {
+				return false
+			}
+		}
+		return true
+	case fhir.Object:
+		for name, child := range a.Members() {
+			if !same(child, b.Get(name)) {
+				return false
+			}
+		}
+		return true
+	}
+	return a.Text() == b.Text()
+}

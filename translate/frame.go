@@ -1,0 +1,211 @@
+package translate
+
+import (
+	"slices"
+	"strings"
+
+	"caregate/fhir"
+	"caregate/hl7v2"
+)
+
+// job is the state of one translation, in either direction.
+type job struct {
+	p       *Profile
+	maps    *maps
+	trigger string     // "I12"
+	segs    []*segment // the message: all of it on the way to FHIR, what is written so far on the way back
+	singles map[string]*fhir.Node
+	issues  []Issue
+	wayBack bool // no Meta: the message is rebuilt as it came, not sent to a partner
+}
+
+// single names the resources of which a message has one, so that any segment may refer to it.
+var single = []string{"Bundle", "MessageHeader", "Patient", "ServiceRequest", "Task", "Encounter", "OperationOutcome"}
+
+// frame is one segment and the resources and elements that belong to it.
+type frame struct {
+	seg     *segment
+	row     *structureRow
+	table   *table
+	parent  *frame
+	ordinal int // which of its segment under its parent, 1-based
+	bound   []binding
+	marks   map[int][]mark // field -> what its repetitions became
+}
+
+// binding is a name of a table and the resource or element that it stands for here.
+type binding struct {
+	name string
+	node *fhir.Node
+	own  bool // made by this segment
+}
+
+// mark is where one repetition of a field was written, for the accounting.
+type mark struct {
+	rep    int // 0-based
+	row    *row
+	place  place
+	placed bool // an element stands there
+	whole  bool // one element stands for all repetitions
+}
+
+func (f *frame) bind(name string, node *fhir.Node, own bool) {
+	f.bound = append(f.bound, binding{name, node, own})
+}
+
+// get returns what the name stands for in this frame alone.
+func (f *frame) get(name string) *fhir.Node {
+	for _, b := range f.bound {
+		if b.name == name {
+			return b.node
+		}
+	}
+	return nil
+}
+
+// main returns the first resource or element of the segment, nil where it made none.
+func (f *frame) main() *fhir.Node {
+	if len(f.bound) == 0 {
+		return nil
+	}
+	return f.bound[0].node
+}
+
+// lookup finds a name in the frame, then around it, then in the whole message.
+func (j *job) lookup(f *frame, name string) *fhir.Node {
+	for at := f; at != nil; at = at.parent {
+		if n := at.get(name); n != nil {
+			return n
+		}
+	}
+	if slices.Contains(single, name) {
+		return j.singles[name]
+	}
+	return nil
+}
+
+// home returns where the fields of a segment without an element of their own are carried:
+// its own resource, the one its rows write to, the one it stands under, the child, the header.
+func (j *job) home(f *frame) *fhir.Node {
+	if f.main() != nil {
+		return f.main()
+	}
+	for i := range f.table.rows {
+		if n := j.lookup(f, f.table.rows[i].target.resource); n != nil && n.ResourceType() != "Bundle" {
+			return n
+		}
+	}
+	if f.parent != nil && f.parent.main() != nil && f.parent.seg.name != "MSH" {
+		return f.parent.main()
+	}
+	if n := j.singles["Patient"]; n != nil && len(f.table.rows) > 0 {
+		return n
+	}
+	return j.singles["MessageHeader"]
+}
+
+// carrierName is the location in the URL of a carrier of field n. Where several segments
+// share one home, it counts them.
+func (j *job) carrierName(f *frame, n int) string {
+	name := f.table.segment
+	if f.main() == nil && f.seg.seq > 1 {
+		name += "(" + itoa(f.seg.seq) + ")"
+	}
+	return name + "-" + itoa(n)
+}
+
+// holds evaluates a condition in a frame.
+func (j *job) holds(c condition, f *frame) bool {
+	for _, t := range c {
+		if !j.test(t, f) {
+			return false
+		}
+	}
+	return true
+}
+
+func (j *job) test(t test, f *frame) bool {
+	switch t.verb {
+	case "valued":
+		return j.subject(t.subject, f) != ""
+	case "present", "absent":
+		return (j.exists(t.subject, f)) == (t.verb == "present")
+	}
+	have := j.subject(t.subject, f)
+	found := false
+	for _, v := range t.values {
+		if _, isRef := parseRef(v); isRef {
+			v = j.subject(v, f)
+			found = found || (v != "" && have == v)
+			continue
+		}
+		found = found || have == v
+	}
+	return found == (t.verb == "=" || t.verb == "in")
+}
+
+// exists tells whether a resource is bound, a field is valued or a segment is there.
+func (j *job) exists(subject string, f *frame) bool {
+	switch {
+	case subject == "sendall":
+		return len(j.p.SendIdentifiers) == 0
+	case subject == "ssn":
+		return j.p.SSN
+	case strings.Contains(subject, "-"):
+		return j.subject(subject, f) != ""
+	case len(subject) == 3 && strings.ToUpper(subject) == subject:
+		return j.first(subject) != nil
+	}
+	return j.lookup(f, subject) != nil
+}
+
+// subject returns the text that a condition is about: the trigger event or a field,
+// of this segment or of the first of that name.
+func (j *job) subject(subject string, f *frame) string {
+	if subject == "event" {
+		return j.trigger
+	}
+	ref, ok := parseRef(subject)
+	if !ok {
+		return ""
+	}
+	seg := j.first(ref.segment)
+	for at := f; at != nil; at = at.parent {
+		if at.seg.name == ref.segment {
+			seg = at.seg
+			break
+		}
+	}
+	if seg == nil {
+		return ""
+	}
+	if ref.comp == 0 {
+		return seg.field(ref.field)
+	}
+	return seg.text(ref.field, ref.comp)
+}
+
+// first returns the first segment of that name.
+func (j *job) first(name string) *segment {
+	for _, s := range j.segs {
+		if s.name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// report adds an issue.
+func (j *job) report(location, code, text string) {
+	j.issues = append(j.issues, Issue{Location: location, Code: code, Text: text})
+}
+
+// location is where a field stands, "NK1(2)-13", or the segment for field 0.
+func (j *job) location(f *frame, n int) string {
+	return hl7v2.Path{Segment: f.seg.name, Sequence: f.seg.seq, Field: n}.String()
+}
+
+// repLocation is where repetition i, 0-based, stands.
+func (j *job) repLocation(f *frame, n, i int) string {
+	return hl7v2.Path{Segment: f.seg.name, Sequence: f.seg.seq, Field: n, Repetition: i + 1}.String()
+}

@@ -1,0 +1,255 @@
+package translate
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// tables holds the maps: segment/*.tsv, datatype/*.tsv, code/*.tsv, structure/*.tsv and the lists beside them.
+//
+//go:embed tables
+var tables embed.FS
+
+// maps is everything in tables, parsed.
+type maps struct {
+	segments   map[string]*table // by name, "PID" or "OBX.Observation"
+	datatypes  map[string]*table // by name, "XAD"
+	codes      map[string]*codeTable
+	systems    []pair // v2 coding system name -> FHIR system
+	structures map[string]*structure
+	events     []event
+}
+
+type pair struct{ v2, fhir string }
+
+// event says which structure a message code and trigger have.
+type event struct{ code, trigger, structure string }
+
+// table is the map of one segment or datatype.
+type table struct {
+	name    string // "OBX.Observation"
+	segment string // "OBX"
+	rows    []row
+	order   []int // fields in the order in which they are written back
+}
+
+// row is one line of a segment or datatype table.
+type row struct {
+	field   int // 0: no source, a constant or a link
+	way     string
+	target  target
+	mapName string
+	args    []string
+	when    condition
+	source  string // row of the official guide, or "ours"
+}
+
+func (r row) forward() bool { return r.way != "<" }
+func (r row) back() bool    { return r.way != ">" && r.field > 0 }
+
+// codeTable maps the codes of one v2 table to one FHIR element.
+type codeTable struct {
+	name string // "0283.task"
+	v2   string // "0283"
+	rows []codeRow
+}
+
+type codeRow struct{ code, display, way, fhir string }
+
+// structure is one message structure: which segment belongs under which, and its map.
+type structure struct {
+	name string
+	rows []structureRow
+}
+
+type structureRow struct {
+	segment string
+	under   []string // names of the segments it may belong to, nearest wins
+	table   string   // name of its table, "-" for none yet
+	when    condition
+	find    []string // resources that make such a segment on the way back
+	needs   []int    // no segment unless one of these fields is valued
+	send    string   // "all", "none", or the fields that an answer to a partner has
+}
+
+// loaded parses the tables once; a table that does not parse is an error of the build.
+var loaded = sync.OnceValues(loadMaps)
+
+func loadMaps() (*maps, error) {
+	m := &maps{segments: map[string]*table{}, datatypes: map[string]*table{},
+		codes: map[string]*codeTable{}, structures: map[string]*structure{}}
+	err := fs.WalkDir(tables, "tables", func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(file, ".tsv") {
+			return err
+		}
+		if err := m.load(file); err != nil {
+			return fmt.Errorf("translate: %s: %w", file, err)
+		}
+		return nil
+	})
+	return m, err
+}
+
+func (m *maps) load(file string) error {
+	lines, err := readTSV(file)
+	if err != nil {
+		return err
+	}
+	name := strings.TrimSuffix(path.Base(file), ".tsv")
+	switch path.Base(path.Dir(file)) {
+	case "segment":
+		m.segments[name], err = newTable(name, lines)
+	case "datatype":
+		m.datatypes[name], err = newTable(name, lines)
+	case "code":
+		m.codes[name] = newCodeTable(name, lines)
+	case "structure":
+		m.structures[name], err = newStructure(name, lines)
+	default:
+		m.loadList(name, lines)
+	}
+	return err
+}
+
+func (m *maps) loadList(name string, lines [][]string) {
+	for _, f := range lines {
+		switch name {
+		case "codesystems":
+			m.systems = append(m.systems, pair{f[0], f[1]})
+		case "events":
+			m.events = append(m.events, event{f[0], f[1], f[2]})
+		}
+	}
+}
+
+// readTSV returns the cells of each line but the first (the heading), comments and
+// empty lines left out; each line has at least 8 cells.
+func readTSV(file string) ([][]string, error) {
+	data, err := tables.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var lines [][]string
+	heading := true
+	for line := range strings.SplitSeq(string(data), "\n") {
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		if heading {
+			heading = false
+			continue
+		}
+		cells := strings.Split(line, "\t")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		for len(cells) < 8 {
+			cells = append(cells, "")
+		}
+		lines = append(lines, cells)
+	}
+	return lines, nil
+}
+
+func newTable(name string, lines [][]string) (*table, error) {
+	segment, _, _ := strings.Cut(name, ".")
+	t := &table{name: name, segment: segment}
+	for _, cells := range lines {
+		r, err := newRow(segment, cells)
+		if err != nil {
+			return nil, fmt.Errorf("row %q: %w", strings.Join(cells[:4], " "), err)
+		}
+		t.rows = append(t.rows, r)
+		t.noteOrder(r.field)
+	}
+	return t, nil
+}
+
+// noteOrder keeps fields in the order of their first row: a field that another one's
+// condition needs stands before it.
+func (t *table) noteOrder(field int) {
+	for _, n := range t.order {
+		if n == field {
+			return
+		}
+	}
+	if field > 0 {
+		t.order = append(t.order, field)
+	}
+}
+
+// newRow reads field, way, target, map, condition, source.
+func newRow(segment string, cells []string) (row, error) {
+	r := row{way: cells[1], source: cells[5]}
+	var err error
+	if cells[0] != "-" {
+		digits := strings.TrimPrefix(strings.TrimPrefix(cells[0], segment), "-")
+		if r.field, err = strconv.Atoi(strings.TrimPrefix(digits, ".")); err != nil {
+			return row{}, fmt.Errorf("not a field of %s", segment)
+		}
+	}
+	if r.way != "<>" && r.way != ">" && r.way != "<" {
+		return row{}, fmt.Errorf("way is not <>, > or <")
+	}
+	if r.target, err = parseTarget(cells[2]); err != nil {
+		return row{}, err
+	}
+	name, args, _ := strings.Cut(strings.TrimSuffix(cells[3], ")"), "(")
+	r.mapName = name
+	if args != "" {
+		r.args = strings.Split(args, ",")
+	}
+	r.when, err = parseCondition(cells[4])
+	return r, err
+}
+
+func newCodeTable(name string, lines [][]string) *codeTable {
+	v2, _, _ := strings.Cut(name, ".")
+	t := &codeTable{name: name, v2: v2}
+	for _, c := range lines {
+		t.rows = append(t.rows, codeRow{c[0], c[1], c[2], c[3]})
+	}
+	return t
+}
+
+func newStructure(name string, lines [][]string) (*structure, error) {
+	s := &structure{name: name}
+	for _, c := range lines {
+		r := structureRow{segment: c[0], under: list(c[1]), table: c[2], find: list(c[4]), send: c[6]}
+		var err error
+		if r.when, err = parseCondition(c[3]); err != nil {
+			return nil, err
+		}
+		for _, n := range list(c[5]) {
+			field, err := strconv.Atoi(n)
+			if err != nil {
+				return nil, fmt.Errorf("row %s: needs: %w", c[0], err)
+			}
+			r.needs = append(r.needs, field)
+		}
+		s.rows = append(s.rows, r)
+	}
+	return s, nil
+}
+
+func list(cell string) []string {
+	if cell == "" || cell == "-" {
+		return nil
+	}
+	return strings.Split(cell, ",")
+}
+
+// structureOf returns the structure of a message code and trigger event, nil for one without a table.
+func (m *maps) structureOf(code, trigger string) *structure {
+	for _, e := range m.events {
+		if e.code == code && (e.trigger == trigger || e.trigger == "*") {
+			return m.structures[e.structure]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,249 @@
+package translate
+
+import (
+	"strings"
+
+	"caregate/hl7v2"
+)
+
+// null is the v2 value that asks the receiver to delete what it holds.
+const null = `""`
+
+// delims are the delimiters of every raw text inside this package.
+var delims = hl7v2.DefaultDelimiters
+
+// value is one repetition of a field: its components and their subcomponents, raw,
+// in default delimiters. A component seen as a value has its subcomponents as components.
+type value [][]string
+
+// parseValue splits the raw text of one repetition.
+func parseValue(raw string) value {
+	if raw == "" {
+		return nil
+	}
+	var v value
+	for comp := range strings.SplitSeq(raw, "^") {
+		v = append(v, strings.Split(comp, "&"))
+	}
+	return v
+}
+
+// textValue makes a value of one text, escaped.
+func textValue(s string) value {
+	if s == "" {
+		return nil
+	}
+	return value{{escape(s)}}
+}
+
+// escape writes text so that nothing in it can end a field, a segment or a frame; a line end is \.br\.
+func escape(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = hl7v2.Escape(line, delims)
+	}
+	return strings.Join(lines, `\.br\`)
+}
+
+func unescape(raw string) string {
+	if raw == null {
+		return ""
+	}
+	return hl7v2.Unescape(raw, delims)
+}
+
+// raw returns subcomponent s of component c, both 1-based, "" where there is none.
+func (v value) raw(c, s int) string {
+	if c < 1 || c > len(v) || s < 1 || s > len(v[c-1]) {
+		return ""
+	}
+	return v[c-1][s-1]
+}
+
+// text returns the unescaped first subcomponent of component c; null has no text.
+func (v value) text(c int) string { return unescape(v.raw(c, 1)) }
+
+// comp returns component c as a value of its own.
+func (v value) comp(c int) value {
+	if c < 1 || c > len(v) {
+		return nil
+	}
+	sub := make(value, len(v[c-1]))
+	for i, s := range v[c-1] {
+		sub[i] = []string{s}
+	}
+	if sub.String() == "" {
+		return nil
+	}
+	return sub
+}
+
+// set puts a text, escaped, at component c and returns the value.
+func (v value) set(c int, text string) value {
+	if text == "" {
+		return v
+	}
+	v = v.grow(c)
+	v[c-1] = []string{escape(text)}
+	return v
+}
+
+// setComp puts a value at component c, its components as subcomponents, and returns the value.
+func (v value) setComp(c int, sub value) value {
+	if len(sub) == 0 {
+		return v
+	}
+	v = v.grow(c)
+	v[c-1] = nil
+	for _, s := range sub {
+		v[c-1] = append(v[c-1], s[0])
+	}
+	return v
+}
+
+func (v value) grow(n int) value {
+	for len(v) < n {
+		v = append(v, []string{""})
+	}
+	return v
+}
+
+// String returns the raw text without trailing empty parts.
+func (v value) String() string {
+	comps := make([]string, len(v))
+	for i, c := range v {
+		comps[i] = strings.TrimRight(strings.Join(c, "&"), "&")
+	}
+	return strings.TrimRight(strings.Join(comps, "^"), "^")
+}
+
+// safeRaw returns raw text of one field that a carrier brought, with everything in it
+// that could end the field or more of the message escaped: a carrier may be forged.
+func safeRaw(raw string) string {
+	if strings.IndexFunc(raw, func(r rune) bool { return r < ' ' || r == '|' || r == 0x7f }) < 0 {
+		return raw
+	}
+	var b strings.Builder
+	for _, r := range raw {
+		if r < ' ' || r == '|' || r == 0x7f {
+			b.WriteString(hl7v2.Escape(string(r), delims))
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// segment is one segment with its fields as raw repetitions in default delimiters.
+type segment struct {
+	name   string
+	seq    int // which of its name, 1-based
+	fields [][]string
+}
+
+// reps returns the repetitions of field n, nil where it is empty.
+func (s *segment) reps(n int) []string {
+	if s == nil || n < 1 || n > len(s.fields) {
+		return nil
+	}
+	return s.fields[n-1]
+}
+
+// put sets the repetitions of field n; trailing empty ones are dropped.
+func (s *segment) put(n int, reps []string) {
+	for len(reps) > 0 && reps[len(reps)-1] == "" {
+		reps = reps[:len(reps)-1]
+	}
+	for len(s.fields) < n {
+		s.fields = append(s.fields, nil)
+	}
+	s.fields[n-1] = reps
+}
+
+// field returns the raw text of field n.
+func (s *segment) field(n int) string { return strings.Join(s.reps(n), "~") }
+
+// text returns the unescaped text of component c of the first repetition of field n.
+func (s *segment) text(n, c int) string {
+	reps := s.reps(n)
+	if len(reps) == 0 {
+		return ""
+	}
+	return parseValue(reps[0]).text(max(c, 1))
+}
+
+// valued tells whether any field is valued.
+func (s *segment) valued() bool {
+	for n := range s.fields {
+		if s.field(n+1) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// String returns the segment as it stands in a message, without its end.
+func (s *segment) String() string {
+	var b strings.Builder
+	b.WriteString(s.name)
+	for n := range s.fields {
+		if s.name == "MSH" && n == 0 {
+			continue
+		}
+		b.WriteByte('|')
+		b.WriteString(s.field(n + 1))
+	}
+	return strings.TrimRight(b.String(), "|")
+}
+
+// readSegments reads every segment of a message into default delimiters.
+func readSegments(m *hl7v2.Message) []*segment {
+	segs := make([]*segment, 0, m.Len())
+	seen := map[string]int{}
+	for i := range m.Len() {
+		s := m.Segment(i)
+		seen[s.Name()]++
+		seg := &segment{name: s.Name(), seq: seen[s.Name()]}
+		for n := 1; n <= s.FieldCount(); n++ {
+			seg.put(n, readField(seg.name, n, s.Field(n), m.Delimiters()))
+		}
+		segs = append(segs, seg)
+	}
+	return segs
+}
+
+// readField reads the repetitions of one field. MSH-1 and MSH-2 become the default ones.
+func readField(name string, n int, f hl7v2.Field, d hl7v2.Delimiters) []string {
+	if name == "MSH" && n <= 2 {
+		return []string{[]string{string(delims.Field), delims.Encoding()}[n-1]}
+	}
+	var reps []string
+	for r := 1; r <= f.Repetitions(); r++ {
+		reps = append(reps, transcode(f.Rep(r), d))
+	}
+	return reps
+}
+
+// transcode returns a repetition in default delimiters.
+func transcode(r hl7v2.Repetition, d hl7v2.Delimiters) string {
+	d.Truncation = 0
+	if d == delims {
+		return r.Raw()
+	}
+	var v value
+	for c := 1; c <= r.Components(); c++ {
+		var subs []string
+		for s := 1; s <= r.Component(c).Subs(); s++ {
+			subs = append(subs, transcodeLeaf(r.Component(c).RawSub(s), d))
+		}
+		v = append(v, append(subs, ""))
+	}
+	return v.String()
+}
+
+func transcodeLeaf(raw string, d hl7v2.Delimiters) string {
+	if raw == null {
+		return raw
+	}
+	return hl7v2.Escape(hl7v2.Unescape(raw, d), delims)
+}
