@@ -88,26 +88,48 @@ func Encode(v any) (*Node, error) {
 }
 
 func (p *plan) decode(n *Node, v reflect.Value) {
-	k := make([]keptMember, 0, len(n.names))
-	last, plain := -1, true
+	var order []keptMember // only where it is not that of the definition
+	last := -1
 	for i, name := range n.names {
+		if p.resource && name == "resourceType" {
+			if order == nil && i > 0 {
+				order = plainOrder(n, i)
+			}
+			order = follow(order, keptMember{name: name})
+			continue
+		}
 		at, ok := p.byName[name]
-		switch {
-		case p.resource && name == "resourceType":
-			plain = plain && i == 0
-			k = append(k, keptMember{name: name})
-		case ok && p.fields[at].set(v.Field(p.fields[at].index), n.members[i]):
-			plain = plain && at > last
+		held := ok && p.fields[at].set(v.Field(p.fields[at].index), n.members[i])
+		if order == nil && (!held || at <= last) {
+			order = plainOrder(n, i)
+		}
+		if held {
 			last = at
-			k = append(k, keptMember{name: name})
-		default:
-			plain = false
-			k = append(k, keptMember{name: name, node: n.members[i]})
+			order = follow(order, keptMember{name: name})
+		} else {
+			order = append(order, keptMember{name: name, node: n.members[i]})
 		}
 	}
-	if !plain {
-		memoryOf(v).members = k
+	if order != nil {
+		memoryOf(v).members = order
 	}
+}
+
+// plainOrder lists the members before the first that has to be remembered.
+func plainOrder(n *Node, before int) []keptMember {
+	order := make([]keptMember, before, len(n.names))
+	for i := range before {
+		order[i].name = n.names[i]
+	}
+	return order
+}
+
+// follow appends to an order that is being remembered.
+func follow(order []keptMember, m keptMember) []keptMember {
+	if order == nil {
+		return nil
+	}
+	return append(order, m)
 }
 
 // set reports false when the field cannot hold the node without loss.

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// The generated files are what the generator makes of the definitions. The comparison runs where
+// CAREGATE_DEFINITIONS names the unpacked npm package; the header is always checked.
+func TestGeneratedFilesAreCurrent(t *testing.T) {
+	t.Parallel()
+	names, err := filepath.Glob(filepath.Join("..", "..", "zz_*_gen.go"))
+	if err != nil || len(names) != 4 {
+		t.Fatalf("%d generated files: %v", len(names), err)
+	}
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		if err != nil || !bytes.HasPrefix(data, []byte(header)) {
+			t.Errorf("%s: header is missing: %v", name, err)
+		}
+	}
+	dir := os.Getenv("CAREGATE_DEFINITIONS")
+	if dir == "" {
+		t.Skip("CAREGATE_DEFINITIONS is not set")
+	}
+	out := t.TempDir()
+	if err := run(out, dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		have, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := os.ReadFile(filepath.Join(out, filepath.Base(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(have, want) {
+			t.Errorf("%s is not what make generate writes", filepath.Base(name))
+		}
+	}
+}
+
+func TestExported(t *testing.T) {
+	t.Parallel()
+	for from, want := range map[string]string{
+		"birthDate": "BirthDate", "Patient.contact": "PatientContact", "entered-in-error": "EnteredInError", "4": "4",
+	} {
+		if got := exported(from); got != want {
+			t.Errorf("exported(%q) = %q, want %q", from, got, want)
+		}
+	}
+}
