@@ -29,7 +29,7 @@ type stage struct {
 	lakeside, school, edfi  *WebSystem
 	dcfs, guardian, cmoFHIR FHIRClient
 	lakesideFHIR            FHIRClient
-	gw                      *gateway.Gateway
+	gateway                 func() *gateway.Gateway
 	ledger                  *ledger.Ledger
 	mllp                    map[string]string // partner -> address of the gateway's listener for it
 }
@@ -79,8 +79,6 @@ func WriteConfig(dir string) error {
 		return os.WriteFile(to, text, 0o600)
 	})
 }
-
-func (s *stage) gateway() *gateway.Gateway { return s.gw }
 
 // connect makes the partners' clients once the gateway's addresses are known.
 func (s *stage) connect(http string, mllp map[string]string) {
@@ -161,7 +159,7 @@ func (s *stage) sendV2(partner string, msg []byte) (hl7v2.Header, error) {
 
 // find returns our id of the one message that a partner's control id stands for.
 func (s *stage) find(id string) (string, error) {
-	found, err := s.gw.Find(context.Background(), id)
+	found, err := s.gateway().Find(context.Background(), id)
 	if err != nil {
 		return "", fmt.Errorf("message %s: %w", id, err)
 	}

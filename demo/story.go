@@ -232,7 +232,7 @@ func v2Counts(messages [][]byte) string {
 		if err != nil {
 			continue
 		}
-		t := h.MessageType + "^" + h.TriggerEvent
+		t := h.MessageType + "^" + h.Event
 		if counts[t] == 0 {
 			order = append(order, t)
 		}

@@ -15,12 +15,12 @@ import (
 // message comes from the ledger's explanation of it.
 type teller struct {
 	out    io.Writer
-	scenes int
+	played int
 }
 
 func (t *teller) scene(title string) {
-	t.scenes++
-	fmt.Fprintf(t.out, "\n%d. %s\n", t.scenes, title)
+	t.played++
+	fmt.Fprintf(t.out, "\n%d. %s\n", t.played, title)
 }
 
 func (t *teller) line(format string, args ...any) {
