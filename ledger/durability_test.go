@@ -143,7 +143,7 @@ func readAll(t *testing.T, dir, child string, stored map[string]Message) (refuse
 	for id, want := range stored {
 		m, err := l.Message(t.Context(), id)
 		refused = refused || err != nil
-		m.Position, want.Position, m.Code, want.Code = 0, 0, "", ""
+
 		if err == nil && m.State == want.State && (m.Child != want.Child || m.Partner != want.Partner || m.Seq != want.Seq) {
 			t.Errorf("served %+v, want %+v", m, want)
 		}
