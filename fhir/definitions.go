@@ -47,7 +47,7 @@ type definitions struct {
 
 var r4 = sync.OnceValue(func() *definitions {
 	d := &definitions{types: map[string]*typeDef{}, resources: map[string]bool{}}
-	for _, name := range strings.Fields(resourceTypes) {
+	for name := range strings.FieldsSeq(resourceTypes) {
 		d.resources[name] = true
 	}
 	sets := readValueSets()

@@ -40,7 +40,7 @@ type plan struct {
 // plans is worked out once from the generated structs and read-only after that.
 var plans = sync.OnceValue(func() map[reflect.Type]*plan {
 	all := map[reflect.Type]*plan{}
-	for _, name := range strings.Fields(resourceTypes) {
+	for name := range strings.FieldsSeq(resourceTypes) {
 		if r := newResource(name); r != nil {
 			planOf(reflect.TypeOf(r).Elem(), all).resource = true
 		}

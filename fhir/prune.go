@@ -284,6 +284,7 @@ func (c *cut) value(n *Node, at place) bool {
 	case Array: // only documents that are not FHIR nest arrays
 		c.array(n, nil, at)
 		return n.Len() > 0
+	default:
 	}
 	if c.tells(n, at) { // a text that repeats a secret is none itself
 		c.record(at, DropTrace)

@@ -54,10 +54,10 @@ func TestRedactDropsTraces(t *testing.T) {
 	for _, row := range rows(t, "redact.tsv") {
 		name, withhold, elements, entries, want := row[0], row[1], row[2], row[3], row[4]
 		r := Redaction{Withhold: map[string]bool{}, Elements: map[string][]string{}}
-		for _, ref := range strings.Fields(withhold) {
+		for ref := range strings.FieldsSeq(withhold) {
 			r.Withhold[ref] = true
 		}
-		for _, element := range strings.Fields(elements) {
+		for element := range strings.FieldsSeq(elements) {
 			ref, path, _ := strings.Cut(element, "#")
 			r.Elements[ref] = append(r.Elements[ref], path)
 		}

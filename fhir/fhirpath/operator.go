@@ -102,6 +102,7 @@ func equal(a, b item) bool {
 		return okP && okQ && p.Cmp(q) == 0
 	case fhir.Array, fhir.Object:
 		return sameNode(x, y)
+	default:
 	}
 	if x.Text() == y.Text() {
 		return true
@@ -147,8 +148,9 @@ func sameNode(x, y *fhir.Node) bool {
 			}
 		}
 		return true
+	default:
+		return equal(item{node: x}, item{node: y})
 	}
-	return equal(item{node: x}, item{node: y})
 }
 
 func order(op string, l, r []item) ([]item, error) {
@@ -184,8 +186,9 @@ func compare(x, y *fhir.Node) (int, bool) {
 			return p.Compare(q), true
 		}
 		return strings.Compare(x.Text(), y.Text()), true
+	default:
+		return 0, false
 	}
-	return 0, false
 }
 
 func distinct(list []item) []item {
@@ -247,8 +250,9 @@ func isType(it item, typ string) bool {
 			return typ == numberType(it.node.Text())
 		case fhir.String:
 			return typ == "string"
+		default:
+			return false
 		}
-		return false
 	}
 	return it.typ == typ || parents[it.typ] == typ
 }

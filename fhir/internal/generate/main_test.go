@@ -22,8 +22,8 @@ func TestGeneratedFilesAreCurrent(t *testing.T) {
 		}
 	}
 	dir := os.Getenv("CAREGATE_DEFINITIONS")
-	if dir == "" {
-		t.Skip("CAREGATE_DEFINITIONS is not set")
+	if _, err := os.Stat(dir); err != nil {
+		t.Skip("CAREGATE_DEFINITIONS names no folder")
 	}
 	out := t.TempDir()
 	if err := run(out, dir); err != nil {
