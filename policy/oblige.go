@@ -3,6 +3,7 @@ package policy
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"caregate/consent"
 )
@@ -34,9 +35,10 @@ func (d *Decision) oblige(l *law, r *consent.Request, byRef map[string]*verdict)
 		add("REDACT")
 	}
 	for _, id := range slices.Sorted(maps.Keys(targets)) {
-		notice := l.notice(id, r)
+		notice, target := l.notice(id, r), slices.Sorted(maps.Keys(targets[id]))
 		d.Obligations = append(d.Obligations, Obligation{
-			ID: id, Phase: l.obligations[id], Target: slices.Sorted(maps.Keys(targets[id])), TextRef: notice.ref, Text: notice.text,
+			ID: id, Phase: l.obligations[id], Target: target, TextRef: notice.ref,
+			Text: strings.ReplaceAll(notice.text, "{targets}", strings.Join(target, ", ")),
 		})
 	}
 }
