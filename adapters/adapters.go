@@ -66,6 +66,7 @@ type Outbound struct {
 	Key       string     // idempotency key; the same while the decision and the bytes stand
 	ControlID string     // MSH-10 of the rendered message, at most 20 characters
 	Event     string     // the Event of the message that caused the delivery
+	Kind      string     // what it is about, whatever protocol it came by: "referral", "status", "details"
 	Origin    Origin
 	ReplyTo   string    // the receiver's own control id that this message answers (MSA-2); "" for none
 	Notices   []string  // redisclosure notices that must travel with it; a codec that cannot carry them refuses

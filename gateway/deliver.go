@@ -94,7 +94,7 @@ func (g *Gateway) ask(ctx context.Context, d ledger.Delivery, route Route) (*ask
 	if err != nil {
 		return nil, err
 	}
-	_, bundle, err := g.stored(ctx, d.Message)
+	kind, bundle, err := g.stored(ctx, d.Message)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (g *Gateway) ask(ctx context.Context, d ledger.Delivery, route Route) (*ask
 	return &asked{
 		route: route, child: msg.Child, bundle: bundle, id: d.ID, writeBy: g.Now().Add(GateExpiry - writeMargin),
 		out: adapters.Outbound{
-			Key: keyOf(d.ID, release), ControlID: controlIDOf(d.ID, release), Event: msg.Event, ReplyTo: origin.ControlID, Created: d.Created,
+			Key: keyOf(d.ID, release), ControlID: controlIDOf(d.ID, release), Event: msg.Event, Kind: string(kind), ReplyTo: origin.ControlID, Created: d.Created,
 			Origin: adapters.Origin{Partner: msg.Partner, ControlID: msg.ControlID, Placer: placerOf(bundle)},
 		},
 	}, nil

@@ -150,8 +150,8 @@ func redactionOf(d policy.Decision) fhir.Redaction {
 		if res.Withheld {
 			r.Withhold[res.Ref] = true
 		}
-		if len(res.Redact) > 0 {
-			r.Elements[res.Ref] = res.Redact
+		if len(res.Redact) > 0 { // extensions may carry what the elements do: v2 originals travel in them
+			r.Elements[res.Ref] = append([]string{"extension"}, res.Redact...)
 		}
 	}
 	return r

@@ -51,7 +51,7 @@ func (c Codec) Decode(in adapters.Inbound) (adapters.Decoded, error) {
 // Encode renders a released Bundle. Redisclosure notices travel as NTE segments at the end.
 func (c Codec) Encode(out adapters.Outbound) (adapters.Encoded, error) {
 	body, dropped, err := translate.ToV2(out.Bundle, c.Profile, translate.Meta{
-		Event: out.Event, ControlID: out.ControlID, Created: out.Created, ReplyTo: out.ReplyTo,
+		Event: eventFor(out), ControlID: out.ControlID, Created: out.Created, ReplyTo: out.ReplyTo,
 		OriginPartner: out.Origin.Partner, OriginControlID: out.Origin.ControlID,
 	})
 	if err != nil {
@@ -68,6 +68,22 @@ func (c Codec) Encode(out adapters.Outbound) (adapters.Encoded, error) {
 		return adapters.Encoded{}, refuse(adapters.CodeInternal, "Bundle", "the rendering is not a message")
 	}
 	return adapters.Encoded{ContentType: ContentType, Body: withNotices(body, out.Notices)}, nil
+}
+
+// eventFor is the message a destination gets: the event that came in, where it came in by
+// v2, else the one that says the same.
+func eventFor(out adapters.Outbound) string {
+	if strings.Contains(out.Event, "^") && !strings.HasPrefix(out.Event, "message:") {
+		return out.Event
+	}
+	switch out.Kind {
+	case "referral":
+		return "REF^I12"
+	case "status":
+		return "RRI^I12"
+	default:
+		return out.Event
+	}
 }
 
 // withNotices adds the notices.
