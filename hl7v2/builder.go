@@ -20,8 +20,10 @@ func NewBuilder(d Delimiters) *Builder { return &Builder{d: d.filled()} }
 // filled returns d with every delimiter that a value can be escaped with.
 func (d Delimiters) filled() Delimiters {
 	def := DefaultDelimiters
-	f := Delimiters{cmp.Or(d.Field, def.Field), cmp.Or(d.Component, def.Component), cmp.Or(d.Repetition, def.Repetition),
-		cmp.Or(d.Escape, def.Escape), cmp.Or(d.Subcomponent, def.Subcomponent), d.Truncation}
+	f := Delimiters{
+		cmp.Or(d.Field, def.Field), cmp.Or(d.Component, def.Component), cmp.Or(d.Repetition, def.Repetition),
+		cmp.Or(d.Escape, def.Escape), cmp.Or(d.Subcomponent, def.Subcomponent), d.Truncation,
+	}
 	if !f.Complete() {
 		return def
 	}

@@ -26,10 +26,11 @@ func ParsePath(s string) (Path, error) {
 	if len(s) < 3 || !isSegment(s[:3], 0) {
 		return Path{}, errPath
 	}
-	p, rest, ok := Path{Segment: s[:3]}, s[3:], true
-	if p.Sequence, rest, ok = bracketed(rest, '(', ')'); !ok {
+	sequence, rest, ok := bracketed(s[3:], '(', ')')
+	if !ok {
 		return Path{}, errPath
 	}
+	p := Path{Segment: s[:3], Sequence: sequence}
 	if rest == "" {
 		return p, nil
 	}

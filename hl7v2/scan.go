@@ -44,8 +44,10 @@ func (m *Message) addSegment(start, end, first int) error {
 		return nil
 	}
 	if !isSegment(line, m.delims.Field) {
-		return &ParseError{Segment: nameOf(line), Sequence: m.count(nameOf(line)) + 1, Code: CodeDataType,
-			Reason: "a line is not a segment: a three-character name and the field separator of MSH-1 are expected"}
+		return &ParseError{
+			Segment: nameOf(line), Sequence: m.count(nameOf(line)) + 1, Code: CodeDataType,
+			Reason: "a line is not a segment: a three-character name and the field separator of MSH-1 are expected",
+		}
 	}
 	if len(m.segs) > 0 && strings.EqualFold(line[:3], "MSH") {
 		return &ParseError{Segment: "MSH", Sequence: m.count("MSH") + 1, Code: CodeSequence, Reason: "a second message begins here"}
@@ -106,7 +108,7 @@ func normalise(data []byte, lead int, field byte) string {
 	}
 	hard := endsInReturn(data[lead:])
 	out := make([]byte, 0, len(data))
-	for i := 0; i < len(data); i++ {
+	for i := range data {
 		switch {
 		case data[i] != '\n':
 			out = append(out, data[i])

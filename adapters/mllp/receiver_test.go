@@ -249,6 +249,44 @@ func endsWithin(t *testing.T, address string, begin []byte) {
 	}
 }
 
+// TestDrainTakesNoFurtherFrame: two frames are there when the receiver is told to end, the first in work.
+func TestDrainTakesNoFurtherFrame(t *testing.T) {
+	t.Parallel()
+	inside, proceed := make(chan struct{}), make(chan struct{})
+	r, err := mllp.New(mllp.Config{Address: "127.0.0.1:0", Parties: mllp.Parties{Partner: "clinic"}},
+		func(context.Context, adapters.Inbound) adapters.Ack {
+			inside <- struct{}{}
+			<-proceed
+			return adapters.Ack{Code: adapters.CodeAccepted}
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Serve(ctx) }()
+	answers := make(chan []string, 1)
+	go func() { answers <- talk(t, r.Addr().String(), frames("1", "2")) }()
+	<-inside
+	cancel()
+	for { // the listener closes when the drain has begun
+		conn, err := net.Dial("tcp", r.Addr().String())
+		if err != nil {
+			break
+		}
+		_ = conn.Close()
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(20 * time.Millisecond) // and with it the mark on the sessions; a shorter wait only weakens the test
+	close(proceed)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if got := strings.Join(<-answers, "|"); got != "AA 1" {
+		t.Errorf("answers %q, want only the message in work", got)
+	}
+}
+
 func TestDrainCutsOffWhatHangs(t *testing.T) {
 	t.Parallel()
 	inside := make(chan struct{})
@@ -296,8 +334,10 @@ func newAuthority(t *testing.T) *authority {
 func (a *authority) issue(t *testing.T, name string) tls.Certificate {
 	t.Helper()
 	key, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	template := &x509.Certificate{SerialNumber: big.NewInt(2), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(2), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &key.PublicKey, a.key)
 	if err != nil {
 		t.Fatal(err)

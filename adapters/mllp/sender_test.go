@@ -121,16 +121,26 @@ func TestPartnersWhoMisbehave(t *testing.T) {
 		reply func(conn *net.TCPConn, n int, frame []byte)
 		want  []adapters.Code
 	}{
-		{"answers another message", func(conn *net.TCPConn, _ int, _ []byte) { _, _ = conn.Write(ackOf(adt("9"), "AA", "")) },
-			[]adapters.Code{adapters.CodeBadAnswer, adapters.CodeBadAnswer}},
-		{"answers without MSA-2", func(conn *net.TCPConn, _ int, _ []byte) { _, _ = conn.Write(ackOf(adt(""), "AA", "")) },
-			[]adapters.Code{adapters.CodeBadAnswer}},
-		{"hangs up after reading", func(conn *net.TCPConn, _ int, _ []byte) { _ = conn.Close() },
-			[]adapters.Code{adapters.CodeUnavailable, adapters.CodeUnavailable}},
-		{"closes its half and reads on", func(conn *net.TCPConn, _ int, _ []byte) { _ = conn.CloseWrite() },
-			[]adapters.Code{adapters.CodeUnavailable}},
-		{"resets", func(conn *net.TCPConn, _ int, _ []byte) { _ = conn.SetLinger(0); _ = conn.Close() },
-			[]adapters.Code{adapters.CodeUnavailable}},
+		{
+			"answers another message", func(conn *net.TCPConn, _ int, _ []byte) { _, _ = conn.Write(ackOf(adt("9"), "AA", "")) },
+			[]adapters.Code{adapters.CodeBadAnswer, adapters.CodeBadAnswer},
+		},
+		{
+			"answers without MSA-2", func(conn *net.TCPConn, _ int, _ []byte) { _, _ = conn.Write(ackOf(adt(""), "AA", "")) },
+			[]adapters.Code{adapters.CodeBadAnswer},
+		},
+		{
+			"hangs up after reading", func(conn *net.TCPConn, _ int, _ []byte) { _ = conn.Close() },
+			[]adapters.Code{adapters.CodeUnavailable, adapters.CodeUnavailable},
+		},
+		{
+			"closes its half and reads on", func(conn *net.TCPConn, _ int, _ []byte) { _ = conn.CloseWrite() },
+			[]adapters.Code{adapters.CodeUnavailable},
+		},
+		{
+			"resets", func(conn *net.TCPConn, _ int, _ []byte) { _ = conn.SetLinger(0); _ = conn.Close() },
+			[]adapters.Code{adapters.CodeUnavailable},
+		},
 		{"answers twice", func(conn *net.TCPConn, _ int, frame []byte) {
 			_, _ = conn.Write(append(ackOf(frame, "AA", ""), ackOf(frame, "AA", "")...))
 		}, []adapters.Code{adapters.CodeAccepted, adapters.CodeAccepted, adapters.CodeAccepted}},
