@@ -116,11 +116,25 @@ func (b *builder) accountFrame(f *frame) []Leaf {
 			}
 		}
 		if back.field(n) == f.seg.field(n) {
-			return Carried, b.home(f).ResourceType() + ".extension"
+			return Carried, b.carriedAt(f, n)
 		}
 		b.report(b.location(f, n), IssueUnmapped, "could not be kept in place")
 		return Unread, ""
 	})
+}
+
+// carriedAt names the element that the carrier of a field stands at.
+func (b *builder) carriedAt(f *frame, n int) string {
+	if _, ok := carrierOf(b.home(f), b.carrierName(f, n)); ok {
+		if name := b.home(f).ResourceType(); name != "" {
+			return name + ".extension"
+		}
+		return f.bound[0].name + ".extension"
+	}
+	if marks := b.anchors(f, n); len(marks) > 0 {
+		return marks[0].row.target.text + ".extension"
+	}
+	return ""
 }
 
 // withheld tells whether a field is kept out by the profile.
@@ -225,8 +239,13 @@ func (b *builder) carryField(f *frame, n int) {
 	}
 }
 
+// personal are the datatypes that say who and where a person is: what could not be read
+// of them stays in the list it belongs to, so that redaction of the element takes it along.
+var personal = []string{"XPN", "XTN", "XAD", "CX"}
+
 // anchors returns the marks of the row that a carrier of the field should stand at: the
-// first row whose elements can have extensions of their own.
+// first row whose elements can have extensions of their own. An element that could not
+// be made is only opened for its carrier where it is a primitive, or personal.
 func (b *builder) anchors(f *frame, n int) []mark {
 	var best []mark
 	for i := range f.table.rows {
@@ -236,7 +255,8 @@ func (b *builder) anchors(f *frame, n int) []mark {
 		}
 		var marks []mark
 		for _, m := range f.marks[n] {
-			if m.row == r && m.place.parent != nil {
+			primitive := !m.place.inList && r.mapName != "CWE" && r.mapName != "CNE" && r.mapName != "varies"
+			if m.row == r && m.place.parent != nil && (m.placed || primitive || slices.Contains(personal, r.mapName)) {
 				marks = append(marks, m)
 			}
 		}

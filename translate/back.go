@@ -32,6 +32,28 @@ func (j *job) rebuild(f *frame) *segment {
 	return out
 }
 
+// carriedSeqs returns which segments of that name the home of a frame carries, in order.
+func (j *job) carriedSeqs(f *frame) []int {
+	var seqs []int
+	for _, ext := range j.home(f).Get("extension").Items() {
+		rest, ok := strings.CutPrefix(ext.Get("url").Text(), carrierURL(f.table.segment))
+		if !ok {
+			continue
+		}
+		seq := 1
+		if inner, _, counted := strings.Cut(strings.TrimPrefix(rest, "("), ")"); counted && rest[0] == '(' && integerForm.MatchString(inner) {
+			seq = atoi(inner)
+		} else if !strings.HasPrefix(rest, "-") {
+			continue
+		}
+		if !slices.Contains(seqs, seq) {
+			seqs = append(seqs, seq)
+		}
+	}
+	slices.Sort(seqs)
+	return seqs
+}
+
 // carriedFields returns the fields that the home of the segment carries.
 func (j *job) carriedFields(f *frame) map[int]string {
 	fields := map[int]string{}
@@ -52,9 +74,12 @@ func (j *job) backField(f *frame, n int) []string {
 		return nil
 	}
 	if raw, ok := carrierOf(j.home(f), j.carrierName(f, n)); ok {
-		if reps := strings.Split(raw, "~"); j.agrees(f, n, reps) {
+		reps := strings.Split(raw, "~")
+		f.seg.put(n, reps)
+		if j.agrees(f, n, reps) {
 			return reps
 		}
+		f.seg.put(n, nil)
 	}
 	var best []string
 	for i := range f.table.rows {
@@ -162,7 +187,19 @@ func (j *job) stillSays(f *frame, r *row, p place, raw string) bool {
 	}
 	c := &call{j: j, f: f, args: r.args, quiet: true}
 	n := j.convert(c, r, strings.Split(raw, "~"))
-	return same(j.comparable(r, p), n)
+	have := j.comparable(r, p)
+	return same(have, n) || (n == nil && f.table.fallback(r, have))
+}
+
+// fallback tells whether an element only says what the table says where a field says nothing.
+func (t *table) fallback(r *row, n *fhir.Node) bool {
+	for i := range t.rows {
+		d := &t.rows[i]
+		if d.field == 0 && d.mapName == "text" && d.target.text == r.target.text && d.arg0() == n.Text() {
+			return true
+		}
+	}
+	return false
 }
 
 // comparable returns the part of an element that the row is about.
@@ -206,6 +243,9 @@ func (j *job) agrees(f *frame, n int, reps []string) bool {
 }
 
 func (j *job) rowAgrees(f *frame, r *row, root *fhir.Node, reps []string) bool {
+	if r.mapName == "varies" && r.arg0() != "value" {
+		return j.fits(f, r, root, reps[0])
+	}
 	var want []*fhir.Node
 	for i := range reps {
 		c := &call{j: j, f: f, args: r.args, quiet: true}
@@ -222,7 +262,7 @@ func (j *job) rowAgrees(f *frame, r *row, root *fhir.Node, reps []string) bool {
 	}
 	var have []*fhir.Node
 	for _, p := range j.ours(f, r, root) {
-		if n := j.comparable(r, p); n != nil {
+		if n := j.comparable(r, p); n != nil && (len(want) > 0 || !f.table.fallback(r, n)) {
 			have = append(have, n)
 		}
 	}

@@ -134,7 +134,8 @@ func (b *builder) finish() {
 	head := b.singles["MessageHeader"]
 	bundle := b.singles["Bundle"]
 	if system := universalURI(b.first("MSH").text(3, 2), b.first("MSH").text(3, 3)); system != "" && bundle.Get("identifier") != nil {
-		bundle.Get("identifier").SetText("system", system)
+		number := bundle.Get("identifier").Get("value")
+		bundle.Set("identifier", fhir.NewObject().SetText("system", system).Set("value", number))
 	}
 	if head == nil {
 		return
@@ -196,7 +197,23 @@ func (b *builder) bundle() *fhir.Node {
 		request := fhir.NewObject().SetText("method", "PUT").SetText("url", n.Ref())
 		out.Add("entry", entry.Set("resource", ordered(n)).Set("request", request))
 	}
+	prune(out)
 	return out
+}
+
+// prune drops objects and lists that ended up empty.
+func prune(n *fhir.Node) bool {
+	var empty []string
+	for name, child := range n.Members() {
+		if prune(child) {
+			empty = append(empty, name)
+		}
+	}
+	for _, name := range empty {
+		n.Remove(name)
+	}
+	n.KeepItems(func(item *fhir.Node) bool { return !prune(item) })
+	return n.Kind() >= fhir.Array && n.Len() == 0
 }
 
 // ordered puts the members in front that readers look for first.

@@ -168,3 +168,39 @@ func (regimenConverter) from(_ *call, n *fhir.Node) value {
 	}
 	return textValue(strings.Join(nonEmpty(parts), ", "))
 }
+
+// fits tells whether a type or unit that was carried still describes the value that is there.
+func (j *job) fits(f *frame, r *row, root *fhir.Node, raw string) bool {
+	places := j.ours(f, r, root)
+	if len(places) == 0 {
+		return true
+	}
+	p := places[0]
+	c := &call{j: j, f: f, args: r.args, quiet: true, choice: strings.TrimPrefix(p.name, "value")}
+	if r.arg0() == "type" {
+		return kindOf(raw) == kindOf(c.valueType(p.bare()))
+	}
+	was := f.seg.reps(6)
+	f.seg.put(6, []string{raw})
+	n := c.quantity(textValue("0"), "")
+	f.seg.put(6, was)
+	for _, name := range []string{"unit", "system", "code"} {
+		if n.Get(name).Text() != p.bare().Get(name).Text() {
+			return false
+		}
+	}
+	return true
+}
+
+// kindOf groups the value types that become the same FHIR type.
+func kindOf(valueType string) string {
+	switch valueType {
+	case "ST", "TX", "FT":
+		return "text"
+	case "CWE", "CE", "CNE":
+		return "coded"
+	case "DT", "DTM", "TS":
+		return "time"
+	}
+	return valueType
+}

@@ -91,6 +91,9 @@ func (s step) descend(cur *fhir.Node) *fhir.Node {
 
 func (s step) putLast(cur, node *fhir.Node, choice string) (place, bool) {
 	name := strings.Replace(s.name, "[x]", choice, 1)
+	if choice == "" && name != s.name {
+		return place{}, false // nothing was chosen: there is no such element
+	}
 	switch s.kind {
 	case appended, picked, indexed:
 		if s.kind == indexed && cur.Get(name).Len() > s.index {

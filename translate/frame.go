@@ -63,8 +63,13 @@ func (f *frame) get(name string) *fhir.Node {
 	return nil
 }
 
-// main returns the first resource or element of the segment, nil where it made none.
+// main returns the resource or element that is the segment's own, nil where it has none.
 func (f *frame) main() *fhir.Node {
+	for _, b := range f.bound {
+		if b.own {
+			return b.node
+		}
+	}
 	if len(f.bound) == 0 {
 		return nil
 	}

@@ -37,7 +37,18 @@ func ToFHIR(m *hl7v2.Message, p Profile) (Result, error) {
 	b := &builder{job: j, ids: map[string]*fhir.Node{}}
 	b.build(s)
 	leaves := b.account()
-	return Result{Bundle: b.bundle(), Issues: j.issues, Leaves: leaves}, nil
+	return Result{Bundle: b.bundle(), Issues: once(j.issues), Leaves: leaves}, nil
+}
+
+// once drops issues that two rows of one field both found.
+func once(issues []Issue) []Issue {
+	var out []Issue
+	for _, i := range issues {
+		if !slices.Contains(out, i) {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 // builder makes the resources of one message.
@@ -54,9 +65,12 @@ func (b *builder) build(s *structure) {
 	for _, seg := range b.segs {
 		b.frames = append(b.frames, b.open(s, seg))
 	}
-	for _, f := range b.frames {
-		if f.table != nil {
-			b.make(f)
+	for _, first := range []string{"MSH", "PID", "RF1", ""} { // the keys of the others may need these
+		for _, f := range b.frames {
+			early := f.seg.name == "MSH" || f.seg.name == "PID" || f.seg.name == "RF1"
+			if f.table != nil && (f.seg.name == first || (first == "" && !early)) {
+				b.make(f)
+			}
 		}
 	}
 	for _, f := range b.frames {
@@ -239,8 +253,6 @@ func (b *builder) constant(r *row, root *fhir.Node) {
 		n = fhir.NewString(r.args[0])
 	case "coding":
 		n = fhir.NewObject().SetText("system", r.args[0]).SetText("code", r.args[1])
-	case "unknown":
-		n = absent("unknown")
 	}
 	r.target.put(root, n, "")
 }

@@ -121,49 +121,61 @@ func (w *writer) event() (code, trigger, structure string) {
 	return code, trigger, structure
 }
 
-// children writes the segments that belong under a frame, in the order of the structure.
+// children writes the segments that belong under a frame, in the order of the structure;
+// neighbouring rows of one segment are written together, in the order of the Bundle.
 func (w *writer) children(parent *frame) {
-	for i := range w.structure.rows {
-		r := &w.structure.rows[i]
-		if r.table == "-" || (!w.wayBack && r.send == "none") || !slices.Contains(r.under, parent.seg.name) && !slices.Contains(r.under, parent.row.table) {
-			continue
-		}
-		ordinal := 0
-		for _, f := range w.candidates(r, parent) {
-			ordinal++
-			f.ordinal = ordinal
-			if !w.write(f) {
-				ordinal--
+	rows := w.structure.rows
+	for i := 0; i < len(rows); {
+		var group []*frame
+		next := i
+		for ; next < len(rows) && rows[next].segment == rows[i].segment; next++ {
+			if w.belongs(&rows[next], parent) {
+				group = append(group, w.candidates(&rows[next], parent)...)
 			}
+		}
+		slices.SortStableFunc(group, func(a, b *frame) int { return cmp.Compare(w.index[a.main()], w.index[b.main()]) })
+		w.writeAll(group)
+		i = next
+	}
+}
+
+func (w *writer) belongs(r *structureRow, parent *frame) bool {
+	under := slices.Contains(r.under, parent.seg.name) || slices.Contains(r.under, parent.row.table)
+	return under && r.table != "-" && (w.wayBack || r.send != "none")
+}
+
+// writeAll writes the frames of one segment under one parent, numbered from 1.
+func (w *writer) writeAll(group []*frame) {
+	ordinal := 1
+	for _, f := range group {
+		f.ordinal = ordinal
+		if !w.used[f.main()] && w.write(f) {
+			ordinal++
 		}
 	}
 }
 
-// candidates returns a frame for each resource or element that makes such a segment.
+// candidates returns a frame for each resource or element that makes such a segment,
+// for the resources of which a message has one, or for what is carried of it.
 func (w *writer) candidates(r *structureRow, parent *frame) []*frame {
 	t := w.maps.segments[r.table]
 	var frames []*frame
 	for _, n := range w.found(r, parent) {
-		if !w.used[n] {
-			f := &frame{seg: &segment{name: r.segment, seq: 1}, row: r, table: t, parent: parent}
-			w.bindAll(f, n)
-			frames = append(frames, f)
-		}
+		f := &frame{seg: &segment{name: r.segment, seq: 1}, row: r, table: t, parent: parent}
+		w.bindAll(f, n)
+		frames = append(frames, f)
 	}
 	if len(frames) > 0 {
 		return frames
 	}
-	for k := 1; ; k++ {
-		f := &frame{seg: &segment{name: r.segment, seq: k}, row: r, table: t, parent: parent}
-		if w.ownsSingle(r) && k == 1 {
-			frames = append(frames, f)
-			continue
-		}
-		if len(w.carriedFields(f)) == 0 {
-			return frames
-		}
-		frames = append(frames, f)
+	f := &frame{seg: &segment{name: r.segment, seq: 1}, row: r, table: t, parent: parent}
+	if w.ownsSingle(r) {
+		return []*frame{f}
 	}
+	for _, seq := range w.carriedSeqs(f) {
+		frames = append(frames, &frame{seg: &segment{name: r.segment, seq: seq}, row: r, table: t, parent: parent})
+	}
+	return frames
 }
 
 // ownsSingle tells whether the segment is made of resources of which a message has one.
@@ -183,9 +195,7 @@ func (w *writer) found(r *structureRow, parent *frame) []*fhir.Node {
 	for _, spec := range r.find {
 		name, rest, isPath := strings.Cut(spec, ".")
 		if !isPath {
-			if !slices.Contains(single, name) {
-				out = append(out, w.ofType(name)...)
-			}
+			out = append(out, w.free(name)...)
 			continue
 		}
 		for _, item := range w.items(parent, name, rest) {
@@ -201,6 +211,22 @@ func (w *writer) found(r *structureRow, parent *frame) []*fhir.Node {
 	}
 	slices.SortStableFunc(out, func(a, b *fhir.Node) int { return cmp.Compare(w.index[a], w.index[b]) })
 	return slices.Compact(out)
+}
+
+// free returns the resources of a kind: none of a kind of which a message has one, and
+// of "Observation!DiagnosticReport" those that no DiagnosticReport has as its result.
+func (w *writer) free(spec string) []*fhir.Node {
+	name, owner, _ := strings.Cut(spec, "!")
+	if slices.Contains(single, name) {
+		return nil
+	}
+	taken := map[*fhir.Node]bool{}
+	for _, n := range w.ofType(owner) {
+		for _, item := range n.Get("result").Items() {
+			taken[w.resolve(item)] = true
+		}
+	}
+	return slices.DeleteFunc(w.ofType(name), func(n *fhir.Node) bool { return taken[n] })
 }
 
 // items returns the elements at a path of the nearest resource of that name.
