@@ -168,3 +168,11 @@ func TestRefusedItemLeavesChainWhole(t *testing.T) {
 		t.Errorf("verification %+v, bad %+v", v, v.Bad)
 	}
 }
+
+func TestHashCoversThePreviousRow(t *testing.T) {
+	t.Parallel()
+	row := AuditRow{Writer: "w", N: 2, Event: Event{Kind: "read"}}
+	if string(row.hash(testKey, []byte("a"))) == string(row.hash(testKey, []byte("b"))) {
+		t.Error("the hash of a row does not depend on the row before it")
+	}
+}

@@ -131,6 +131,7 @@ func TestDuplicates(t *testing.T) {
 			second: func(a *Acceptance) { a.Raw = []byte("corrected") },
 		},
 		{name: "same after AA and held", first: func(a *Acceptance) { a.State, a.Code = MessageHeld, "held" }, duplicate: true},
+		{name: "same after AA and held and the window", first: func(a *Acceptance) { a.State, a.Code = MessageHeld, "held" }, wait: 2 * time.Hour},
 		{name: "no control id", first: func(a *Acceptance) { a.ControlID = "" }, second: func(a *Acceptance) { a.ControlID = "" }},
 	}
 	for _, c := range cases {

@@ -41,6 +41,7 @@ var cases = []struct {
 	{"stale token has no effect", fencing},
 	{"extend prolongs", extend},
 	{"cap of a destination", capped},
+	{"a release makes room at once", room},
 	{"a burst to one destination does not starve another", fair},
 	{"claim ends with its context", cancelled},
 	{"wake reaches a waiting claim", waiting},
@@ -255,6 +256,34 @@ func capped(t test) {
 	t.release(held, time.Time{})
 	t.claim(lane("a", left).Name)
 	t.nothing()
+}
+
+func room(t test) {
+	var held []queue.Lease
+	for n := range PerDestination {
+		t.wake(lane("a", n))
+		held = append(held, t.claim(lane("a", n).Name))
+	}
+	t.wake(lane("a", 9))
+	claimed := make(chan queue.Lease)
+	go func() {
+		lease, err := t.Claim(t.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		claimed <- lease
+	}()
+	time.Sleep(soon / 4)
+	t.release(held[0], time.Time{})
+	select {
+	case lease := <-claimed:
+		if lease.Lane != "a/9" {
+			t.Errorf("claimed %q", lease.Lane)
+		}
+	case <-time.After(soon): // the other lease has not expired by then
+		t.Error("not claimed")
+		<-claimed
+	}
 }
 
 func fair(t test) {
