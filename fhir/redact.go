@@ -45,7 +45,8 @@ func Redact(bundle *Node, r Redaction) (*Node, []Dropped) {
 		return out, nil
 	}
 	for {
-		p := &pruner{redaction: r, gone: gone, failed: map[string]string{}, names: namesOf(bundle, gone), said: newSpeech()}
+		names := namesOf(bundle, gone)
+		p := &pruner{redaction: r, gone: gone, failed: map[string]string{}, names: names, said: newSpeech(names)}
 		out := bundle.Clone()
 		stands := p.run(out)
 		if len(p.failed) == 0 {
@@ -74,7 +75,7 @@ func (p *pruner) run(out *Node) bool {
 			p.totals(out)
 			return true
 		}
-		p.secrets = p.said.secrets(out, p.names)
+		p.secrets = p.said.secrets(out)
 	}
 }
 

@@ -146,7 +146,7 @@ func (p *planted) repeat(bundle *Node, withheld map[string]bool) {
 		}
 		walk(res)
 		t := r4().types[res.ResourceType()]
-		switch p.random.IntN(5) {
+		switch p.random.IntN(6) {
 		case 0:
 			res.Set("text", NewObject().SetText("status", "generated").
 				SetText("div", "<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>About <b>"+pick()+"</b>.</p></div>"))
@@ -157,12 +157,24 @@ func (p *planted) repeat(bundle *Node, withheld map[string]bool) {
 		case 2:
 			res.Add("extension", NewObject().SetText("url", "urn:x-test").SetText("valueString", pick()))
 		case 3:
+			p.logical(bundle, res, withheld)
+		case 4:
 			if len(withheld) > 0 {
 				for ref := range withheld {
 					res.Add("extension", NewObject().SetText("url", "urn:x-test").SetText("valueUri", "https://else.example.org/fhir/"+ref+"/_history/2"))
 					break
 				}
 			}
+		}
+	}
+}
+
+// logical refers to a withheld resource by its business identifier.
+func (p *planted) logical(bundle, res *Node, withheld map[string]bool) {
+	for _, other := range Entries(bundle) {
+		if id := other.Get("identifier").Item(0); withheld[other.Ref()] && strings.Contains(id.Get("value").Text(), "canary") {
+			res.Add("extension", NewObject().SetText("url", "urn:x-test").
+				Set("valueReference", NewObject().SetText("type", other.ResourceType()).Set("identifier", id.Clone())))
 		}
 	}
 }

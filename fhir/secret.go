@@ -138,29 +138,34 @@ func visit(n *Node, at place, found func(leaf)) {
 
 // speech is what the dropped parts of a document said.
 type speech struct {
-	texts  map[string]bool // whole values
-	words  map[string]bool // telling words within them
-	strict map[string]bool // addresses and numbers that the decision withholds, wherever else they stand
+	names  *nameSet
+	texts  map[string]map[string]bool // whole values, with the free elements that said them ("" for the others)
+	words  map[string]bool            // telling words within them
+	strict map[string]bool            // addresses and numbers that the decision withholds, wherever else they stand
 }
 
-func newSpeech() *speech {
-	return &speech{texts: map[string]bool{}, words: map[string]bool{}, strict: map[string]bool{}}
+func newSpeech(names *nameSet) *speech {
+	return &speech{names: names, texts: map[string]map[string]bool{}, words: map[string]bool{}, strict: map[string]bool{}}
 }
 
 // hear adds what a dropped part said; strict marks the elements that the decision names.
 func (s *speech) hear(n *Node, t *typeDef, m memberDef, name string, strict bool) {
 	visit(n, place{owner: nil, t: t, m: m, name: name}, func(l leaf) {
-		if l.silent() {
+		if l.silent() || l.namesAnother(s.names) {
 			return
 		}
 		if l.at.name == "div" {
 			for _, run := range textRuns(l.n.text) {
-				s.texts[run] = true
+				s.say(run, "")
 				telling(run, func(word string) { s.words[word] = true })
 			}
 			return
 		}
-		s.texts[l.n.text] = true
+		source := ""
+		if l.free() {
+			source = l.at.name
+		}
+		s.say(l.n.text, source)
 		if !l.locator() {
 			telling(l.n.text, func(word string) { s.words[word] = true })
 		}
@@ -171,6 +176,18 @@ func (s *speech) hear(n *Node, t *typeDef, m memberDef, name string, strict bool
 	})
 }
 
+func (s *speech) say(text, source string) {
+	if s.texts[text] == nil {
+		s.texts[text] = map[string]bool{}
+	}
+	s.texts[text][source] = true
+}
+
+// namesAnother reports the display text of a reference to something that stays.
+func (l leaf) namesAnother(gone *nameSet) bool {
+	return l.at.name == "display" && l.at.owner.Get("reference") != nil && !gone.points(l.at.owner)
+}
+
 // secretSet is what only the dropped parts said.
 type secretSet struct {
 	names   *nameSet
@@ -179,39 +196,17 @@ type secretSet struct {
 }
 
 // secrets leaves out what the remaining document says itself.
-func (s *speech) secrets(out *Node, names *nameSet) *secretSet {
-	texts, words := map[string]bool{}, map[string]bool{}
-	keep := func(text string) {
-		phrase := wordsOf(text)
-		texts[strings.Join(phrase, " ")] = true
-		for _, word := range phrase {
-			words[word] = true
-		}
-	}
-	visit(out, place{}, func(l leaf) {
-		switch {
-		case l.at.name == "div" || l.at.m.typ == "base64Binary":
-		case l.free() && (l.at.name != "display" || l.at.owner.Get("reference") == nil):
-			texts[strings.Join(wordsOf(l.n.text), " ")] = true // but its words do not excuse others
-		default:
-			keep(l.n.text)
-			if l.at.name == "family" {
-				given := textsOf(l.at.owner.Get("given"))
-				keep(given + " " + l.n.text)
-				keep(l.n.text + " " + given)
-				first, _, _ := strings.Cut(given, " ")
-				keep(first + " " + l.n.text)
-			}
-		}
-	})
-	secret := &secretSet{names: names, phrases: phraseSet{}}
-	for text := range s.texts {
-		if !texts[strings.Join(wordsOf(text), " ")] {
+func (s *speech) secrets(out *Node) *secretSet {
+	r := &remains{texts: map[string]bool{}, free: map[[2]string]bool{}, words: map[string]bool{}}
+	visit(out, place{}, r.hear)
+	secret := &secretSet{names: s.names, phrases: phraseSet{}}
+	for text, sources := range s.texts {
+		if !r.says(text, sources) {
 			secret.phrases.add(text)
 		}
 	}
 	for word := range s.words {
-		if !words[word] {
+		if !r.words[word] {
 			secret.phrases.add(word)
 		}
 	}
@@ -223,6 +218,55 @@ func (s *speech) secrets(out *Node, names *nameSet) *secretSet {
 	}
 	return secret
 }
+
+// remains is what the document still says without the dropped parts.
+type remains struct {
+	texts map[string]bool    // values of elements that are no free text
+	free  map[[2]string]bool // free text, with the name of its element
+	words map[string]bool    // of texts
+}
+
+func (r *remains) hear(l leaf) {
+	switch {
+	case l.at.name == "div" || l.at.m.typ == "base64Binary":
+	case l.free():
+		r.free[[2]string{plain(l.n.text), l.at.name}] = true
+	default:
+		r.keep(l.n.text)
+		if l.at.name == "family" {
+			given := textsOf(l.at.owner.Get("given"))
+			first, _, _ := strings.Cut(given, " ")
+			r.keep(given + " " + l.n.text)
+			r.keep(first + " " + l.n.text)
+			r.keep(l.n.text + " " + given)
+		}
+	}
+}
+
+func (r *remains) keep(text string) {
+	phrase := wordsOf(text)
+	r.texts[strings.Join(phrase, " ")] = true
+	for _, word := range phrase {
+		r.words[word] = true
+	}
+}
+
+// says reports a text that is no secret: an element says it openly, or the same free element says
+// just the same, as two orders do that were written alike.
+func (r *remains) says(text string, sources map[string]bool) bool {
+	text = plain(text)
+	if r.texts[text] {
+		return true
+	}
+	for source := range sources {
+		if source == "" || source == "display" || !r.free[[2]string{text, source}] {
+			return false
+		}
+	}
+	return true
+}
+
+func plain(text string) string { return strings.Join(wordsOf(text), " ") }
 
 func textsOf(list *Node) string {
 	var all []string
