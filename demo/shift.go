@@ -9,7 +9,7 @@ import (
 )
 
 // reference is the day the flow payloads were written for.
-var reference = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+var reference = time.Date(2026, 11, 9, 0, 0, 0, 0, time.UTC)
 
 // Dates in the payloads: FHIR dates, and HL7 v2 dates that begin a field, component or repetition.
 var (

@@ -170,6 +170,9 @@ func (s *story) proof() error {
 	s.line("care organisation %s", v2Counts(s.cmo.Received()))
 	s.line("the State         %s", v2Counts(s.state_.Received()))
 	s.line("the school        %d FHIR bundles, %s", len(s.school.Received()), requests(s.edfi.Received()))
+	if err := s.kept(); err != nil {
+		return err
+	}
 	v, err := s.ledger.Verify(s.ctx)
 	if err != nil {
 		return err
@@ -178,6 +181,32 @@ func (s *story) proof() error {
 		return fmt.Errorf("audit chain broken at row %d of %s", v.Bad.N, v.Bad.Writer)
 	}
 	s.line("the audit chain   %d entries, unbroken", v.Rows)
+	return nil
+}
+
+// kept holds the story to its promises, at the partners' own doors.
+func (s *story) kept() error {
+	for _, door := range []struct {
+		name      string
+		got, want int
+	}{
+		{"Lakeside clinic, consults once each", len(s.lakeside.Received()), 3},
+		{"Northside clinic, consults until the consent was withdrawn", len(s.northside.Received()), 2},
+		{"care organisation, one status per answer", len(s.cmo.Received()), 2},
+		{"the State, one status per answer", len(s.state_.Received()), 2},
+		{"school, one needs request", len(s.school.Received()), 1},
+	} {
+		if door.got != door.want {
+			return fmt.Errorf("%s: received %d, promised %d", door.name, door.got, door.want)
+		}
+	}
+	for _, r := range s.edfi.Received() {
+		for _, clinical := range []string{"F90", "F43", "methylphenidate", "psych", "Sleep"} {
+			if strings.Contains(string(r.Body), clinical) {
+				return fmt.Errorf("the school's own system received %q in %s", clinical, r.Path)
+			}
+		}
+	}
 	return nil
 }
 

@@ -161,6 +161,9 @@ func reasons(withheld []policy.ResourceDecision) []string {
 	groups := map[string][]string{}
 	var order []string
 	for _, r := range withheld {
+		if len(r.Reasons) > 0 && r.Reasons[0].Code == "nothing-released" {
+			continue // organisations and the like stay because everything of the child stays
+		}
 		why := "no reason was recorded"
 		if len(r.Reasons) > 0 {
 			why = reason(r.Reasons[0])

@@ -98,9 +98,11 @@ func (g *Gateway) ask(ctx context.Context, d ledger.Delivery, route Route) (*ask
 	if err != nil {
 		return nil, err
 	}
-	origin, err := g.originOf(ctx, msg.Child, loopsOf(bundle), "")
-	if err != nil {
-		return nil, err
+	var origin ledger.Message
+	if kind == KindStatus {
+		if origin, err = g.originOf(ctx, msg.Child, loopsOf(bundle), ""); err != nil {
+			return nil, err
+		}
 	}
 	release := max(d.Release, 1)
 	return &asked{

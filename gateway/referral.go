@@ -175,6 +175,21 @@ func statusOf(bundle *fhir.Node) string {
 // contextTypes are what a status does not repeat and a reader of it needs: the order and who is who.
 var contextTypes = []string{"Patient", "ServiceRequest", "Practitioner", "PractitionerRole", "Organization"}
 
+// clinical are the elements of an order that a reader of its status does not need
+// (minimum necessary, 45 CFR 164.502(b)).
+var clinical = []string{"text", "note", "reasonCode", "reasonReference", "supportingInfo", "insurance", "specimen", "bodySite", "relevantHistory", "contained"}
+
+// lean copies a context resource without what is not needed to tell a status.
+func lean(r *fhir.Node) *fhir.Node {
+	c := r.Clone()
+	if c.ResourceType() == "ServiceRequest" {
+		for _, name := range clinical {
+			c.Remove(name)
+		}
+	}
+	return c
+}
+
 // complete adds the order's resources to a status, so that it can be told in any protocol.
 // They are decided like everything else when the status leaves.
 func (g *Gateway) complete(ctx context.Context, m *inspection) error {
@@ -194,7 +209,7 @@ func (g *Gateway) complete(ctx context.Context, m *inspection) error {
 			continue
 		}
 		m.decoded.Bundle.Add("entry", fhir.NewObject().
-			Set("resource", r.Clone()).
+			Set("resource", lean(r)).
 			Set("request", fhir.NewObject().SetText("method", "PUT").SetText("url", r.Ref())))
 	}
 	return nil
