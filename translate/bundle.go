@@ -36,7 +36,7 @@ func (j *job) key(f *frame, text string) (string, bool) {
 			continue
 		}
 		if strings.HasSuffix(alternative, "!") {
-			j.report(j.location(f, 0), IssueNoKey, "no business key in the message; its control id stands in")
+			j.report(j.location(f, 0), IssueNoKey, "no business key in the message; what else names it stands in")
 		}
 		return strings.Join(parts, "\x1e"), true
 	}
@@ -45,6 +45,9 @@ func (j *job) key(f *frame, text string) (string, bool) {
 
 // keyPart is one part of a key: the id of a resource, a number with its authority, or a field.
 func (j *job) keyPart(f *frame, name string) string {
+	if name == "none" {
+		return name
+	}
 	if kind, inner, ok := strings.Cut(strings.TrimSuffix(name, ")"), "("); ok {
 		ref, _ := parseRef(inner)
 		seg := j.first(ref.segment)
@@ -83,7 +86,7 @@ func (j *job) numberKey(f *frame, kind string, v value) string {
 			placer = []int{5, 6}
 		}
 		by = j.first("MSH").field(placer[0]) + "\x1d" + j.first("MSH").field(placer[1])
-		j.report(j.location(f, 0), IssueNoAssigner, "number without an authority; taken as the placer's own")
+		j.report(j.location(f, 0), IssueNoAssigner, "number without an authority; taken as the sender's own")
 	}
 	return v.text(1) + "\x1d" + by
 }
@@ -142,6 +145,9 @@ func (b *builder) finish() {
 	}
 	if head.Get("source") == nil {
 		head.Set("source", fhir.NewObject().Set("_endpoint", absent("unknown")))
+	}
+	if head.Get("eventCoding") == nil {
+		head.Set("eventCoding", absent("unknown"))
 	}
 	if to := head.At("destination[0]"); to != nil && to.Get("endpoint") == nil && to.Get("_endpoint") == nil {
 		to.Set("_endpoint", absent("unknown"))

@@ -245,6 +245,9 @@ func (p place) carry(location, raw string) bool {
 }
 
 func addCarrier(home *fhir.Node, location, raw string) {
+	if home == nil {
+		return // nothing was made of the message; the leaf is an issue
+	}
 	home.Add("extension", fhir.NewObject().SetText("url", carrierURL(location)).SetText("valueString", raw))
 }
 
