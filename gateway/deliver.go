@@ -106,7 +106,7 @@ func (g *Gateway) ask(ctx context.Context, d ledger.Delivery, route Route) (*ask
 	}
 	release := max(d.Release, 1)
 	return &asked{
-		route: route, child: msg.Child, bundle: bundle, id: d.ID, writeBy: g.Now().Add(GateExpiry - writeMargin),
+		route: route, child: msg.Child, bundle: bundle, id: d.ID, writeBy: writeBy(),
 		out: adapters.Outbound{
 			Key: keyOf(d.ID, release), ControlID: controlIDOf(d.ID, release), Event: msg.Event, Kind: string(kind), ReplyTo: origin.ControlID, Created: d.Created,
 			Origin: adapters.Origin{Partner: msg.Partner, ControlID: msg.ControlID, Placer: placerOf(bundle)},
@@ -146,7 +146,7 @@ func (g *Gateway) unreleased(ctx context.Context, d ledger.Delivery, v *verdict,
 func (g *Gateway) keepLease(ctx context.Context, lease queue.Lease) func() {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {
-		tick := time.NewTicker(max(time.Until(lease.Until)/3, 100*time.Millisecond))
+		tick := time.NewTicker(max(lease.Until.Sub(g.Now())/3, 100*time.Millisecond))
 		defer tick.Stop()
 		for {
 			select {
