@@ -25,10 +25,6 @@ const GateExpiry = 10 * time.Second
 // writeMargin is how long before its gate row expires a send must have written its last byte.
 const writeMargin = 2 * time.Second
 
-// writeBy is the deadline of a send that begins now. It is on the kernel's clock, as
-// deadlines of sockets are, so that a shifted or wrong clock of ours cannot move it.
-func writeBy() time.Time { return time.Now().Add(GateExpiry - writeMargin) }
-
 // writeBy is the instant by which a send that starts now has written its last byte. It is
 // an I/O deadline and so in the machine's own time, whatever clock the decisions follow.
 func writeBy() time.Time {
