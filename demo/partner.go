@@ -21,9 +21,9 @@ func payload(name string, today time.Time) []byte {
 	return Shift(raw, today)
 }
 
-// withAuthority adds to the cast what the state says of authority: the State guardian
+// WithAuthority adds to the cast what the state says of authority: the State guardian
 // decides about everything, the foster parent about ordinary care.
-func withAuthority(bundle *fhir.Node) {
+func WithAuthority(bundle *fhir.Node) {
 	for _, r := range fhir.Entries(bundle) {
 		switch r.ID() {
 		case "guardian-state-1":

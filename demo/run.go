@@ -47,6 +47,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		stop()
 		err = errors.Join(err, <-done)
 	}()
+	fmt.Fprintln(s.out, "One child in foster care, two clinics, a school, a care organisation and the State. All people are invented; all sockets are on this machine.")
 	for _, scene := range s.scenes() {
 		if err := scene(); err != nil {
 			return fmt.Errorf("scene %d: %w", s.played, err)

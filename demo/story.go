@@ -29,25 +29,25 @@ func (s *story) scenes() []func() error {
 
 func (s *story) stateIntroduces() error {
 	s.scene("The State introduces the child and says who is guardian")
-	id, err := s.post(s.dcfs, "00-cast/cast-il-transaction.json", withAuthority)
+	id, err := s.post(s.dcfs, "00-cast/cast-il-transaction.json", WithAuthority)
 	if err != nil {
 		return err
 	}
-	return s.tellMessage(id, "the State's child welfare department, by FHIR")
+	return errors.Join(s.settled(id), s.tellMessage(id, "the State's child welfare department, by FHIR"))
 }
 
 func (s *story) guardianConsents() error {
 	s.scene("The State guardian signs three consents")
 	for _, c := range []struct{ file, change, words string }{
 		{"06-consent-lifecycle/01-fhir-consent-active.json", "", "medication consult: Lakeside clinic, care organisation, State"},
-		{"06-consent-lifecycle/01-fhir-consent-active.json", "north", "the same for Northside clinic"},
+		{"06-consent-lifecycle/01-fhir-consent-active.json", "north", "medication consult: Northside clinic, care organisation, State"},
 		{"06-consent-lifecycle/04-fhir-consent-ferpa.json", "", "education: school district, care organisation"},
 	} {
 		body, name := s.consent(c.file, c.change)
 		if err := s.put(s.guardian, name, body); err != nil {
 			return err
 		}
-		s.line("%-24s %s; effective now, until %s", name, c.words, between(string(body), `"end":"`, `"`))
+		s.line("%-30s %s; in force until %s", name, c.words, between(string(body), `"end":"`, `"`))
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ type V2System struct {
 	ln   net.Listener
 	addr string
 	open map[net.Conn]bool
+	held func([]byte)
 }
 
 // NewV2System reserves an address on loopback and starts listening.
@@ -61,6 +62,13 @@ func (s *V2System) Received() [][]byte {
 	return append([][]byte(nil), s.got...)
 }
 
+// Hold calls f with each message that was received, before it is answered; nil ends that.
+func (s *V2System) Hold(f func(msg []byte)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = f
+}
+
 // last is the newest message.
 func (s *V2System) last() []byte {
 	got := s.Received()
@@ -98,7 +106,11 @@ func (s *V2System) talk(conn net.Conn) {
 		}
 		s.mu.Lock()
 		s.got = append(s.got, msg)
+		held := s.held
 		s.mu.Unlock()
+		if held != nil {
+			held(msg)
+		}
 		header, err := hl7v2.ReadHeader(msg)
 		if err != nil {
 			return

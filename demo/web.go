@@ -27,6 +27,7 @@ type WebSystem struct {
 	got    []Request
 	srv    *http.Server
 	addr   string
+	held   func(Request)
 }
 
 // NewFHIRServer answers each POST 200 with an empty transaction response.
@@ -80,6 +81,13 @@ func (s *WebSystem) Received() []Request {
 	return append([]Request(nil), s.got...)
 }
 
+// Hold calls f with each request that was received, before it is answered; nil ends that.
+func (s *WebSystem) Hold(f func(Request)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = f
+}
+
 func (s *WebSystem) serve(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, 16<<20))
 	if err != nil {
@@ -87,14 +95,22 @@ func (s *WebSystem) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	req := Request{Method: r.Method, Path: r.URL.Path, Header: r.Header.Clone(), Body: body}
 	if len(body) > 0 && r.URL.Path != "/oauth/token" {
-		s.mu.Lock()
-		s.got = append(s.got, req)
-		s.mu.Unlock()
+		s.keep(req)
 	}
 	status, text := s.answer(req)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, text)
+}
+
+func (s *WebSystem) keep(req Request) {
+	s.mu.Lock()
+	s.got = append(s.got, req)
+	held := s.held
+	s.mu.Unlock()
+	if held != nil {
+		held(req)
+	}
 }
 
 // FHIRClient is a partner that speaks to the gateway's FHIR endpoint.
