@@ -136,9 +136,17 @@ func TestBadAnswersWithhold(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := delivery(t, consultRequest, consultConsent, clinic, "TREAT")
-	if d := e.Decide(t.Context(), r); d.Effect != PermitWithRedaction || !d.Resources[0].Withheld == d.Resources[11].Withheld {
+	if d := e.Decide(t.Context(), r); d.Effect != PermitWithRedaction || d.Resources[11].Withheld {
 		t.Errorf("law that permits what a consent permits: %s", d.Effect)
 	}
+	unknown := delivery(t, consultRequest, consultConsent, clinic, "TREAT")
+	unknown.Resources = unknown.Resources[11:12]
+	unknown.Resources[0].Node.Get("meta").Add("security", fhir.NewObject().SetText("system", "urn:x").SetText("code", "secret"))
+	wantPolicyError(t, e.Decide(t.Context(), unknown))
+	other := delivery(t, consultRequest, consultConsent, clinic, "TREAT")
+	other.Resources = other.Resources[11:12]
+	other.Resources[0].Node.Set("subject", fhir.NewObject().SetText("reference", "Patient/another"))
+	wantPolicyError(t, e.Decide(t.Context(), other))
 	r.Authorities = nil
 	if d := e.Decide(t.Context(), r); d.Effect != Deny {
 		t.Errorf("law that permits without a sound consent: %s", d.Effect)
