@@ -88,16 +88,16 @@ func (j *job) backField(f *frame, n int) []string {
 		if r.field != n || !r.back() || root == nil || !j.holds(r.when, f) {
 			continue
 		}
+		issues := j.issues
 		reps := j.backRow(f, r, root)
-		if len(reps) == 0 {
-			continue
-		}
-		if j.agrees(f, n, reps) {
+		if len(reps) > 0 && j.agrees(f, n, reps) {
 			return reps
 		}
 		if best == nil {
 			best = reps
+			continue
 		}
+		j.issues = issues // what a row says that is not used is no problem
 	}
 	return best
 }
@@ -122,7 +122,7 @@ func (j *job) backRow(f *frame, r *row, root *fhir.Node) []string {
 	}
 	var reps []string
 	for _, p := range j.ours(f, r, root) {
-		c := &call{j: j, f: f, args: r.args, location: p.location(r)}
+		c := &call{j: j, f: f, args: r.args, location: j.where(r, root)}
 		if last := r.lastName(); strings.HasSuffix(last, "[x]") {
 			c.choice = strings.TrimPrefix(p.name, strings.TrimSuffix(last, "[x]"))
 		}
@@ -141,8 +141,14 @@ func (j *job) backRow(f *frame, r *row, root *fhir.Node) []string {
 	return reps
 }
 
-// location is the FHIR place that an issue on the way back names.
-func (p place) location(r *row) string { return r.target.text }
+// where is the FHIR place that an issue on the way back names.
+func (j *job) where(r *row, root *fhir.Node) string {
+	at, ok := j.places[root]
+	if !ok {
+		return r.target.text
+	}
+	return at + strings.TrimPrefix(r.target.text, r.target.resource)
+}
 
 func (r *row) lastName() string {
 	if len(r.target.steps) == 0 {

@@ -7,6 +7,9 @@ import (
 	"caregate/fhir"
 )
 
+// localName is the v2 coding system of codes that mean something to one partner only.
+const localName = "L"
+
 var hl7Table = regexp.MustCompile(`^HL7(\d{4})$`)
 
 // systemOf returns the FHIR system of a v2 coding system name (table 0396), "" for an unknown one.
@@ -27,6 +30,9 @@ func (j *job) systemOf(name string) string {
 
 // nameOf returns the v2 name of a FHIR code system, "" for one that has none.
 func (j *job) nameOf(uri string) string {
+	if uri == localName {
+		return localName
+	}
 	best := ""
 	for name, have := range j.p.CodeSystems {
 		if have == uri && (best == "" || name < best) {

@@ -113,7 +113,8 @@ func (c *call) codings(n *fhir.Node) []*fhir.Node {
 	}
 	for _, coding := range mapped {
 		if r, ok := c.j.toV2(table, coding.Get("code").Text()); ok {
-			own = append(own, fhir.NewObject().SetText("system", v2System(r, table)).SetText("code", r.code).SetText("display", r.display))
+			display := or(r.display, coding.Get("display").Text())
+			own = append(own, fhir.NewObject().SetText("system", v2System(r, table)).SetText("code", r.code).SetText("display", display))
 		}
 	}
 	if len(own) == 0 {
@@ -124,7 +125,7 @@ func (c *call) codings(n *fhir.Node) []*fhir.Node {
 
 func v2System(r codeRow, table string) string {
 	if r.display == "" {
-		return "" // a code of the partner's own
+		return localName // a code of the partner's own
 	}
 	return terminology + "v2-" + table[:4]
 }

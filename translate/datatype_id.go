@@ -3,6 +3,7 @@ package translate
 import (
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"caregate/fhir"
@@ -18,9 +19,12 @@ const namespaceURL = Extensions + "namespace"
 // npiSystem is the one practitioner number that HL7 v2 names without an authority.
 const npiSystem = "http://hl7.org/fhir/sid/us-npi"
 
+// authorities are those of the profile, then those that everybody knows.
+func (j *job) authorities() []Authority { return slices.Concat(j.p.Identifiers, j.maps.known) }
+
 // authorityBySystem finds a registered authority by its FHIR system.
 func (j *job) authorityBySystem(system string) (Authority, bool) {
-	for _, a := range j.p.Identifiers {
+	for _, a := range j.authorities() {
 		if a.System == system && system != "" {
 			return a, true
 		}
@@ -30,7 +34,7 @@ func (j *job) authorityBySystem(system string) (Authority, bool) {
 
 // authorityByHD finds a registered authority by its OID, or by namespace where none was sent.
 func (j *job) authorityByHD(namespace, universal string) (Authority, bool) {
-	for _, a := range j.p.Identifiers {
+	for _, a := range j.authorities() {
 		if universal != "" && a.OID == universal {
 			return a, true
 		}

@@ -16,7 +16,8 @@ type job struct {
 	segs    []*segment // the message: all of it on the way to FHIR, what is written so far on the way back
 	singles map[string]*fhir.Node
 	issues  []Issue
-	wayBack bool // no Meta: the message is rebuilt as it came, not sent to a partner
+	places  map[*fhir.Node]string // where a resource stands in the Bundle, on the way back
+	wayBack bool                  // no Meta: the message is rebuilt as it came, not sent to a partner
 }
 
 // single names the resources of which a message has one, so that any segment may refer to it.

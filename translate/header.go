@@ -57,23 +57,21 @@ func (w *writer) reply() {
 	w.append(msa)
 }
 
-// trailer writes the Z segments: those that came with the message on the way back, then
-// the origin of the message.
+// trailer writes the Z segments that came with the message, on the way back or where the
+// partner's profile wants them, then the origin of the message.
 func (w *writer) trailer() {
 	for _, n := range w.ofType("Basic") {
 		raw, ok := wholeSegment(n)
-		if !ok {
+		if !ok || (!w.wayBack && w.p.ZSegments != "send") {
 			continue
 		}
 		w.used[n] = true
-		if w.wayBack || w.p.ZSegments == "carry" {
-			fields := strings.Split(raw, "|")
-			seg := &segment{name: fields[0]}
-			for i, field := range fields[1:] {
-				seg.put(i+1, strings.Split(field, "~"))
-			}
-			w.append(seg)
+		fields := strings.Split(raw, "|")
+		seg := &segment{name: fields[0]}
+		for i, field := range fields[1:] {
+			seg.put(i+1, strings.Split(field, "~"))
 		}
+		w.append(seg)
 	}
 	if w.wayBack || !w.p.Trace || w.meta.OriginControlID == "" {
 		return

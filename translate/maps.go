@@ -23,6 +23,7 @@ type maps struct {
 	systems    []pair // v2 coding system name -> FHIR system
 	structures map[string]*structure
 	events     []event
+	known      []Authority // authorities that need no profile
 }
 
 type pair struct{ v2, fhir string }
@@ -121,6 +122,8 @@ func (m *maps) loadList(name string, lines [][]string) {
 		switch name {
 		case "codesystems":
 			m.systems = append(m.systems, pair{f[0], f[1]})
+		case "authorities":
+			m.known = append(m.known, Authority{Namespace: f[0], OID: f[1], System: f[2], Type: f[3]})
 		case "events":
 			m.events = append(m.events, event{f[0], f[1], f[2]})
 		}

@@ -26,7 +26,7 @@ type Profile struct {
 	CodeSystems     map[string]string `yaml:"codeSystems"`     // v2 coding system name -> FHIR system, before the table
 	Codes           map[string]Codes  `yaml:"codes"`           // code table -> v2 code -> FHIR code, before the table
 	Structures      []string          `yaml:"structures"`      // message structures allowed, "REF_I12"; "any" for all
-	ZSegments       string            `yaml:"zSegments"`       // "carry" (default) or "drop"
+	ZSegments       string            `yaml:"zSegments"`       // of others: "carry" (default) keeps them, "drop" does not, "send" also writes them out
 	SSN             bool              `yaml:"ssn"`             // let social security numbers through
 	Trace           bool              `yaml:"trace"`           // end each message with ZCG, the origin's control id
 }

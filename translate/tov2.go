@@ -17,7 +17,7 @@ func ToV2(bundle *fhir.Node, p Profile, m Meta) ([]byte, []Issue, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	w := &writer{job: &job{p: &p, maps: maps, singles: map[string]*fhir.Node{}, wayBack: m.ControlID == ""},
+	w := &writer{job: &job{p: &p, maps: maps, singles: map[string]*fhir.Node{}, places: map[*fhir.Node]string{}, wayBack: m.ControlID == ""},
 		meta: m, index: map[*fhir.Node]int{}, used: map[*fhir.Node]bool{}}
 	w.gather(bundle)
 	code, trigger, structure := w.event()
@@ -35,7 +35,7 @@ func ToV2(bundle *fhir.Node, p Profile, m Meta) ([]byte, []Issue, error) {
 	w.children(&frame{seg: &segment{name: "MSH", seq: 1}, row: &structureRow{segment: "MSH", table: "MSH"}})
 	w.trailer()
 	w.unrendered(bundle)
-	return w.bytes(), w.issues, nil
+	return w.bytes(), once(w.issues), nil
 }
 
 // writer renders one Bundle.
@@ -56,6 +56,7 @@ func (w *writer) gather(bundle *fhir.Node) {
 	for i, n := range fhir.Entries(bundle) {
 		w.all = append(w.all, n)
 		w.index[n] = i
+		w.places[n] = "Bundle.entry[" + itoa(i) + "].resource"
 	}
 	for _, name := range []string{"MessageHeader", "Task", "ServiceRequest", "Patient", "Encounter"} {
 		if all := w.ofType(name); len(all) > 0 {
