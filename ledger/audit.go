@@ -87,12 +87,12 @@ func scanAudit(scan scanner, more ...any) (AuditRow, error) {
 
 // Events returns the audit rows about a message, oldest first.
 func (l *Ledger) Events(ctx context.Context, message string) ([]AuditRow, error) {
-	return l.events(ctx, "message = ?", message)
+	return l.events(ctx, "message = ? AND message <> ''", message)
 }
 
 // EventsOf returns the audit rows about a child, oldest first.
 func (l *Ledger) EventsOf(ctx context.Context, child string) ([]AuditRow, error) {
-	return l.events(ctx, "child = ?", child)
+	return l.events(ctx, "child = ? AND child <> ''", child)
 }
 
 func (l *Ledger) events(ctx context.Context, where, value string) ([]AuditRow, error) {

@@ -49,7 +49,7 @@ func (l *Ledger) FindChild(ctx context.Context, terms [][]byte) ([]Found, error)
 func (l *Ledger) mainKey(ctx context.Context, child string) (dataKey, error) {
 	var id string
 	var wrapped []byte
-	err := l.read.row(ctx, "SELECT id, wrapped FROM data_key WHERE child = ? AND main = TRUE", []any{child}, &id, &wrapped)
+	err := l.read.row(ctx, "SELECT id, wrapped FROM data_key WHERE child = ? AND child <> '' AND main = TRUE", []any{child}, &id, &wrapped)
 	if errors.Is(err, ErrNotFound) {
 		return dataKey{}, fmt.Errorf("child %s: %w", child, ErrNotFound)
 	}

@@ -19,13 +19,13 @@ func (l *Ledger) Expunge(ctx context.Context, child string) error {
 			return err
 		}
 		for _, statement := range []string{
-			"DELETE FROM data_key WHERE child = ?",
+			"DELETE FROM data_key WHERE child = ? AND child <> ''",
 			"DELETE FROM link WHERE child = ?",
-			"DELETE FROM resource_term WHERE (type, id) IN (SELECT type, id FROM resource WHERE child = ?)",
-			"UPDATE resource SET body = NULL, deleted = TRUE WHERE child = ?",
-			"UPDATE message SET raw = NULL, bundle = NULL, issues = NULL WHERE child = ?",
-			"UPDATE work SET state = 'resolved', note = NULL, remedy = NULL WHERE state = 'open' AND message IN (SELECT id FROM message WHERE child = ?)",
-			"UPDATE delivery SET state = 'cancelled', token = token + 1 WHERE state IN ('pending', 'held', 'failed') AND message IN (SELECT id FROM message WHERE child = ?)",
+			"DELETE FROM resource_term WHERE (type, id) IN (SELECT type, id FROM resource WHERE child = ? AND child <> '')",
+			"UPDATE resource SET body = NULL, deleted = TRUE WHERE child = ? AND child <> ''",
+			"UPDATE message SET raw = NULL, bundle = NULL, issues = NULL WHERE child = ? AND child <> ''",
+			"UPDATE work SET state = 'resolved', note = NULL, remedy = NULL WHERE state = 'open' AND message IN (SELECT id FROM message WHERE child = ? AND child <> '')",
+			"UPDATE delivery SET state = 'cancelled', token = token + 1 WHERE state IN ('pending', 'held', 'failed') AND message IN (SELECT id FROM message WHERE child = ? AND child <> '')",
 		} {
 			if err := t.exec(statement, child); err != nil {
 				return err

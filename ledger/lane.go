@@ -35,11 +35,11 @@ func (l *Ledger) Head(ctx context.Context, lane string) (Delivery, error) {
 // the gate of its last attempt has expired.
 func (l *Ledger) DueLanes(ctx context.Context) ([]LaneDue, error) {
 	var list []LaneDue
-	// The recursion jumps from lane to lane along the partial index delivery_lane.
+	// The recursion jumps from lane to lane along the partial index.
 	err := l.read.each(ctx, `WITH RECURSIVE w (lane) AS (
-			SELECT MIN(lane) FROM delivery WHERE state IN ('pending', 'intended')
+			SELECT MIN(lane) FROM `+sqliteByLane+` WHERE state IN ('pending', 'intended')
 			UNION ALL
-			SELECT (SELECT MIN(lane) FROM delivery WHERE state IN ('pending', 'intended') AND lane > w.lane) FROM w WHERE w.lane IS NOT NULL)
+			SELECT (SELECT MIN(lane) FROM `+sqliteByLane+` WHERE state IN ('pending', 'intended') AND lane > w.lane) FROM w WHERE w.lane IS NOT NULL)
 		SELECT d.lane, d.destination, d.due FROM w JOIN delivery d ON d.id = (SELECT id FROM delivery WHERE lane = w.lane AND `+headOrder+`)
 		ORDER BY d.due`, nil, func(scan scanner) error {
 		var lane LaneDue

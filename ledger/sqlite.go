@@ -22,7 +22,8 @@ import (
 var sqliteMigrations embed.FS
 
 const (
-	sqliteBegin  = "BEGIN IMMEDIATE" // the write lock first, so that no transaction fails half-way for want of it
+	sqliteBegin  = "BEGIN IMMEDIATE"                   // the write lock first, so that no transaction fails half-way for want of it
+	sqliteByLane = "delivery INDEXED BY delivery_lane" // the planner prefers an index that it has to read all of
 	sqliteFile   = "ledger.db"
 	busyTimeout  = 10 * time.Second
 	readers      = 4

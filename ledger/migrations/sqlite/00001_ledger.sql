@@ -1,4 +1,5 @@
 -- +goose Up
+-- A query uses a partial index only when it repeats the index's condition.
 -- Times are nanoseconds since 1970 in UTC, 0 for none. Bodies are sealed (see crypt.go).
 
 CREATE TABLE meta (
@@ -36,6 +37,7 @@ CREATE TABLE link (
   created INTEGER NOT NULL
 );
 CREATE INDEX link_child ON link (child);
+CREATE INDEX link_message ON link (message);
 
 CREATE TABLE message (
   id           TEXT PRIMARY KEY,
@@ -98,6 +100,7 @@ CREATE TABLE input (
   UNIQUE (child, kind, key_hash, version)
 );
 CREATE INDEX input_message ON input (message);
+CREATE INDEX input_latest ON input (child) WHERE latest;
 
 CREATE TABLE delivery (
   id          TEXT PRIMARY KEY,
@@ -178,7 +181,7 @@ CREATE TABLE work (
   resolution BLOB
 );
 CREATE INDEX work_state ON work (state, created);
-CREATE INDEX work_message ON work (message) WHERE state = 'open';
+CREATE INDEX work_message ON work (message, created);
 CREATE INDEX work_delivery ON work (delivery) WHERE state = 'open';
 
 CREATE TABLE resource (
@@ -191,6 +194,7 @@ CREATE TABLE resource (
   body    BLOB,
   PRIMARY KEY (type, id)
 );
+CREATE INDEX resource_message ON resource (message);
 CREATE INDEX resource_child ON resource (child, type) WHERE child <> '';
 
 CREATE TABLE resource_term (
