@@ -137,7 +137,7 @@ func (g *Gateway) keep(ctx context.Context, m *inspection) (adapters.Ack, ledger
 	switch {
 	case errors.Is(err, ledger.ErrConflict):
 		return adapters.Ack{Code: adapters.CodeDuplicate, Issues: []adapters.Issue{{Code: adapters.CodeDuplicate, Text: "this control id was used for other content"}}}, accepted
-	case errors.Is(err, ledger.ErrLinked) && m.held == nil:
+	case errors.Is(err, ledger.ErrLinked) && m.held == nil && !m.who.isNew: // a child introduced twice at once is found the second time
 		m.hold("identity", "an id in this message already stands for another child: find out which is right, then resolve with the child")
 		return g.keep(ctx, m)
 	case err != nil:

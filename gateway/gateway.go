@@ -3,6 +3,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,9 @@ import (
 	"caregate/policy"
 	"caregate/queue"
 )
+
+// DefaultSendTimeout bounds one send, answer included.
+const DefaultSendTimeout = 30 * time.Second
 
 // GateExpiry is how long a send may hold the gate of a child. A revocation is answered
 // at the latest after this time, whatever a partner does.
@@ -115,6 +119,8 @@ type Gateway struct {
 
 // New checks the options and returns a Gateway that has not started.
 func New(o Options) (*Gateway, error) {
+	o.SendTimeout = cmp.Or(o.SendTimeout, DefaultSendTimeout)
+	o.Backoff = cmp.Or(o.Backoff, DefaultBackoff)
 	g := &Gateway{Options: o, partners: map[string]Partner{}, holder: ledger.NewHolder()}
 	g.sends.cancel = map[string]map[int]context.CancelCauseFunc{}
 	for _, p := range o.Partners {
