@@ -1,7 +1,9 @@
 package mllp
 
 import (
+	"errors"
 	"slices"
+	"strconv"
 	"strings"
 
 	"caregate/adapters"
@@ -39,12 +41,17 @@ func (c Codec) Decode(in adapters.Inbound) (adapters.Decoded, error) {
 	if refusal := c.admit(m); refusal != nil {
 		return out, refusal
 	}
-	result, err := translate.ToFHIR(m, c.Profile)
+	open := c.Profile
+	open.Structures = nil // admitted already
+	result, err := translate.ToFHIR(m, open)
 	if err != nil {
-		return out, refuse(adapters.CodeUnsupportedType, "MSH-9", "no table says what this message means")
+		return out, refuse(adapters.CodeInternal, "MSH-9", "the message could not be translated")
+	}
+	if slices.ContainsFunc(result.Issues, noTable) && !c.listed(m) {
+		return out, untaken(m, "no table says what this message means; the profile may take it with structures: any")
 	}
 	out.Bundle = result.Bundle
-	out.Issues = append(foreign, issues(result.Issues)...)
+	out.Issues = slices.Concat(foreign, issues(result.Issues))
 	return out, nil
 }
 
@@ -81,6 +88,8 @@ func eventFor(out adapters.Outbound) string {
 		return "REF^I12"
 	case "status":
 		return "RRI^I12"
+	case "details":
+		return "ADT^A31"
 	default:
 		return out.Event
 	}
@@ -94,28 +103,43 @@ func withNotices(body []byte, notices []string) []byte {
 	header, _ := hl7v2.ReadHeader(body)
 	b := hl7v2.NewBuilder(header.Delimiters)
 	for i, notice := range notices {
-		b.Segment("NTE").Set("1", itoa(i+1)).Set("3", notice).Set("4.1", "RE").Set("4.2", "Remark").Set("4.3", "HL70364")
+		b.Segment("NTE").Set("1", strconv.Itoa(i+1)).Set("3", notice).Set("4.1", "RE").Set("4.2", "Remark").Set("4.3", "HL70364")
 	}
 	return slices.Concat(body, b.Bytes())
 }
 
 // admit checks what the partner's profile takes.
 func (c Codec) admit(m *hl7v2.Message) error {
-	kind, event := m.Get("MSH-9.1"), m.Get("MSH-9.2")
+	kind := m.Get("MSH-9.1")
 	if id := m.Get("MSH-11.1"); len(c.Processing) > 0 && !slices.Contains(c.Processing, id) {
 		return refuse(adapters.CodeUnsupportedMode, "MSH-11", "this processing id is not taken here")
 	}
 	if version := m.Get("MSH-12.1"); len(c.Versions) > 0 && !slices.Contains(c.Versions, version) {
 		return refuse(adapters.CodeVersion, "MSH-12", "this version is not taken here")
 	}
-	allowed := c.Profile.Structures
-	if kind == "ACK" || len(allowed) == 0 || slices.Contains(allowed, "any") || slices.Contains(allowed, structureOf(kind, event, m.Get("MSH-9.3"))) {
+	if kind == "ACK" || len(c.Profile.Structures) == 0 || c.listed(m) {
 		return nil
 	}
-	if slices.ContainsFunc(allowed, func(s string) bool { return strings.HasPrefix(s, kind+"_") }) {
-		return refuse(adapters.CodeUnsupportedEvent, "MSH-9.2", "this event is not taken here")
+	return untaken(m, "the profile of this partner does not take messages of this structure")
+}
+
+// listed reports whether the profile names the structure of a message, or takes any.
+func (c Codec) listed(m *hl7v2.Message) bool {
+	structure := structureOf(m.Get("MSH-9.1"), m.Get("MSH-9.2"), m.Get("MSH-9.3"))
+	return slices.Contains(c.Profile.Structures, "any") || slices.Contains(c.Profile.Structures, structure)
+}
+
+// noTable reports whether an issue says that nothing but the header of a message was understood.
+func noTable(i translate.Issue) bool {
+	return i.Code == translate.IssueUnmapped && i.Location == "MSH-9"
+}
+
+// untaken is the refusal of a message by its type, or by its event where the type is known.
+func untaken(m *hl7v2.Message, text string) error {
+	if kind := m.Get("MSH-9.1"); knownType(kind) {
+		return refuse(adapters.CodeUnsupportedEvent, "MSH-9.2", text)
 	}
-	return refuse(adapters.CodeUnsupportedType, "MSH-9", "this message type is not taken here")
+	return refuse(adapters.CodeUnsupportedType, "MSH-9", text)
 }
 
 // outline reads under which names a message travels.
@@ -152,7 +176,7 @@ func eventOf(kind, event string) string {
 // unparsed is the refusal of bytes that are no message.
 func unparsed(err error) error {
 	code, location, reason := adapters.CodeMalformed, "MSH", "not readable as HL7 v2"
-	if broken, ok := asParseError(err); ok {
+	if broken, ok := errors.AsType[*hl7v2.ParseError](err); ok {
 		code, location, reason = meaning(broken.Code, adapters.CodeTooLarge), broken.Location().String(), broken.Reason
 	}
 	return refuse(code, location, reason)

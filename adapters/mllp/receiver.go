@@ -166,7 +166,7 @@ func (r *Receiver) serve(ctx context.Context, conn net.Conn) {
 	}
 	defer r.forget(s)
 	if err := s.secure(ctx); err != nil {
-		r.config.Log.Info("mllp: TLS handshake failed", "peer", conn.RemoteAddr().String())
+		r.config.Log.Info("mllp: TLS handshake failed", slog.String("peer", conn.RemoteAddr().String()))
 		return
 	}
 	s.run(ctx)

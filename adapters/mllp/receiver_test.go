@@ -252,7 +252,7 @@ func endsWithin(t *testing.T, address string, begin []byte) {
 // TestDrainTakesNoFurtherFrame: two frames are there when the receiver is told to end, the first in work.
 func TestDrainTakesNoFurtherFrame(t *testing.T) {
 	t.Parallel()
-	inside, proceed := make(chan struct{}), make(chan struct{})
+	inside, proceed := make(chan struct{}, 2), make(chan struct{})
 	r, err := mllp.New(mllp.Config{Address: "127.0.0.1:0", Parties: mllp.Parties{Partner: "clinic"}},
 		func(context.Context, adapters.Inbound) adapters.Ack {
 			inside <- struct{}{}

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"sync"
 	"time"
@@ -106,7 +107,7 @@ func (s *session) handOver(ctx context.Context, header hl7v2.Header, in adapters
 	in.Partner = partner
 	defer func() {
 		if problem := recover(); problem != nil {
-			s.r.config.Log.Error("mllp: panic while a message was accepted", "partner", partner, "type", fmt.Sprintf("%T", problem))
+			s.r.config.Log.Error("mllp: panic while a message was accepted", slog.String("partner", partner), slog.String("type", fmt.Sprintf("%T", problem)))
 			ack = adapters.Ack{Code: adapters.CodeInternal}
 		}
 	}()

@@ -1,11 +1,6 @@
 package mllp
 
-import (
-	"errors"
-	"strconv"
-
-	"caregate/hl7v2"
-)
+import "strings"
 
 // structures holds the message structure (HL7 table 0354) of the events that share another event's
 // structure; the others are TYPE_EVENT.
@@ -37,6 +32,12 @@ func structureOf(kind, event, declared string) string {
 	return kind + "_" + event
 }
 
-func asParseError(err error) (*hl7v2.ParseError, bool) { return errors.AsType[*hl7v2.ParseError](err) }
-
-func itoa(n int) string { return strconv.Itoa(n) }
+// knownType reports whether a message type has events here.
+func knownType(kind string) bool {
+	for event := range structures {
+		if strings.HasPrefix(event, kind+"^") {
+			return true
+		}
+	}
+	return false
+}
