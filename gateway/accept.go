@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 
 	"caregate/adapters"
 	"caregate/ledger"
@@ -218,7 +219,7 @@ func (g *Gateway) delivery(r Route, m *inspection) ledger.NewDelivery {
 
 // unavailable is the answer when nothing could be made durable: none, so that the partner sends again.
 func (g *Gateway) unavailable(err error) adapters.Ack {
-	g.Log.Error("message not stored, no answer given", "error", err)
+	g.Log.Error("message not stored, no answer given", slog.Any("error", err))
 	return adapters.Ack{Code: adapters.CodeUnavailable, Silent: true}
 }
 
@@ -229,7 +230,7 @@ func (g *Gateway) wake(ctx context.Context, lanes []ledger.LaneDue) {
 		due[i] = queue.Lane{Name: l.Lane, Destination: l.Destination, Due: l.Due}
 	}
 	if err := g.Schedule.Wake(ctx, due...); err != nil {
-		g.Log.Warn("lanes not woken, the sweep will", "error", err)
+		g.Log.Warn("lanes not woken, the sweep will", slog.Any("error", err))
 	}
 }
 

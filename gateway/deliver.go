@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -37,7 +38,7 @@ func (g *Gateway) Deliver(ctx context.Context, lease queue.Lease) {
 			break
 		}
 		if err != nil {
-			g.Log.Error("lane not read", "lane", lease.Destination, "error", err)
+			g.Log.Error("lane not read", slog.String("destination", lease.Destination), slog.Any("error", err))
 			due = g.Now().Add(time.Second)
 			break
 		}
@@ -48,7 +49,7 @@ func (g *Gateway) Deliver(ctx context.Context, lease queue.Lease) {
 		due = g.Now()
 	}
 	if err := g.Schedule.Release(ctx, lease, due); err != nil && !errors.Is(err, queue.ErrLost) {
-		g.Log.Warn("lease not given back, it will expire", "error", err)
+		g.Log.Warn("lease not given back, it will expire", slog.Any("error", err))
 	}
 }
 

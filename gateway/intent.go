@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 
 	"github.com/google/uuid"
 
@@ -72,7 +73,7 @@ func (g *Gateway) decline(ctx context.Context, d ledger.Delivery, v *verdict, st
 		decided.Work = []ledger.NewWork{{Kind: "delivery-" + state, Partner: d.Destination, Remedy: remedyOf(v, reason)}}
 	}
 	if _, err := g.Ledger.Decline(ctx, decided); err != nil {
-		g.Log.Warn("decision not recorded, it will be made again", "delivery", d.ID, "error", err)
+		g.Log.Warn("decision not recorded, it will be made again", slog.String("delivery", d.ID), slog.Any("error", err))
 	}
 }
 
@@ -89,9 +90,20 @@ func remedyOf(v *verdict, reason string) string {
 
 // decisionEvent is the audit entry of one decision (IHE BALP, Consent Authorized Decision). It carries no content.
 func (g *Gateway) decisionEvent(d ledger.Delivery, v *verdict, outcome string) ledger.Event {
-	body, _ := json.Marshal(map[string]any{
-		"decision": v.Decision.ID, "effect": v.Decision.Effect, "law": v.Decision.Law, "purpose": v.Purpose,
-		"recipient": v.Recipient, "released": len(v.Decision.Resources) - len(v.Withheld), "withheld": len(v.Withheld), "sha256": v.SHA256,
-	})
-	return ledger.Event{Kind: "AuthZ-Consent", Partner: v.Recipient, Delivery: d.ID, Message: d.Message, Outcome: outcome, Body: body}
+	return ledger.Event{Kind: "AuthZ-Consent", Partner: v.Recipient, Delivery: d.ID, Message: d.Message, Outcome: outcome, Body: v.audited()}
+}
+
+// audited is what an audit entry says of a decision: which law, how much went, and the hash of what went.
+func (v *verdict) audited() []byte {
+	body, _ := json.Marshal(struct {
+		Decision  string            `json:"decision"`
+		Effect    string            `json:"effect"`
+		Law       map[string]string `json:"law"`
+		Purpose   string            `json:"purpose"`
+		Recipient string            `json:"recipient"`
+		Released  int               `json:"released"`
+		Withheld  int               `json:"withheld"`
+		SHA256    string            `json:"sha256,omitempty"`
+	}{v.Decision.ID, v.Decision.Effect, v.Decision.Law, v.Purpose, v.Recipient, len(v.Decision.Resources) - len(v.Withheld), len(v.Withheld), v.SHA256})
+	return body
 }

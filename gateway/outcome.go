@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 
@@ -53,7 +54,7 @@ func (g *Gateway) record(ctx context.Context, d ledger.Delivery, token int64, o 
 	o.Events = []ledger.Event{{Kind: "outcome", Partner: d.Destination, Delivery: d.ID, Message: d.Message, Outcome: adapters.Code(o.Code).Row().Audit}}
 	lane, err := g.Ledger.Record(ctx, o)
 	if err != nil {
-		g.Log.Warn("outcome not recorded, the delivery will be repeated with the same key", "delivery", d.ID, "error", err)
+		g.Log.Warn("outcome not recorded, the delivery will be repeated with the same key", slog.String("delivery", d.ID), slog.Any("error", err))
 		return
 	}
 	g.wake(ctx, []ledger.LaneDue{lane})
@@ -61,12 +62,12 @@ func (g *Gateway) record(ctx context.Context, d ledger.Delivery, token int64, o 
 
 // postpone tries a delivery again soon: something of ours failed, not the partner.
 func (g *Gateway) postpone(ctx context.Context, d ledger.Delivery, err error) {
-	g.Log.Error("delivery postponed", "delivery", d.ID, "error", err)
+	g.Log.Error("delivery postponed", slog.String("delivery", d.ID), slog.Any("error", err))
 	_, err = g.Ledger.Decline(ctx, ledger.Decided{
 		Delivery: d.ID, Prior: d.Token, State: ledger.DeliveryPending, Due: g.Now().Add(g.Backoff.after(d.Attempts + 1)),
 		Code: string(adapters.CodeInternal), Reason: "the gateway could not decide or render it",
 	})
 	if err != nil {
-		g.Log.Warn("postponement not recorded", "delivery", d.ID, "error", err)
+		g.Log.Warn("postponement not recorded", slog.String("delivery", d.ID), slog.Any("error", err))
 	}
 }

@@ -56,8 +56,7 @@ func (g *Gateway) Read(ctx context.Context, partner, resourceType, id string) (a
 }
 
 func (g *Gateway) logRead(ctx context.Context, v *verdict, partner, message, outcome string) error {
-	body, _ := json.Marshal(map[string]any{"decision": v.Decision.ID, "effect": v.Decision.Effect, "law": v.Decision.Law, "purpose": v.Purpose, "sha256": v.SHA256})
-	return g.Ledger.Log(ctx, ledger.Event{Kind: "read", Partner: partner, Message: message, Outcome: outcome, Body: body})
+	return g.Ledger.Log(ctx, ledger.Event{Kind: "read", Partner: partner, Message: message, Outcome: outcome, Body: v.audited()})
 }
 
 // project brings the resources that can be read up to date with what was accepted: a read

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"log/slog"
 	"time"
 )
 
@@ -27,7 +28,7 @@ func (g *Gateway) sweepUntil(ctx context.Context) {
 			return
 		case <-tick.C:
 			if err := g.sweep(ctx); err != nil && ctx.Err() == nil {
-				g.Log.Error("lanes not swept", "error", err)
+				g.Log.Error("lanes not swept", slog.Any("error", err))
 			}
 		}
 	}
