@@ -55,7 +55,6 @@ type acceptance struct {
 	inputs              []sealedInput
 	work                []sealedWork
 	keys                map[string]dataKey // by child
-	held                string             // key id of the held message that is processed again
 	conflict, flagged   bool
 	supersedes          string
 	result              Accepted

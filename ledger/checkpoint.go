@@ -111,7 +111,7 @@ func (c *chain) committed(l *Ledger) {
 	path := filepath.Join(l.options.Dir, anchorFile)
 	aside := path + "." + c.writer
 	if os.WriteFile(aside, c.last, 0o600) == nil {
-		os.Rename(aside, path)
+		_ = os.Rename(aside, path)
 	}
 	c.last = nil
 }

@@ -242,6 +242,27 @@ func TestExpunge(t *testing.T) {
 	}
 }
 
+func TestExpungeWaitsForSend(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	l := open(t, t.TempDir(), func(o *Options) { o.Now = func() time.Time { return now } })
+	child := newChild(t, l)
+	d := accepted(t, l, "1", child, 1)
+	if _, _, err := l.Intend(t.Context(), intent(t, l, d, child)); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Expunge(t.Context(), child); !errors.Is(err, ErrStale) {
+		t.Errorf("expunge while it is on the way: %v", err)
+	}
+	now = now.Add(GateLimit) // nobody recorded the outcome
+	if err := l.Expunge(t.Context(), child); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Head(t.Context(), d.Lane); !errors.Is(err, ErrNotFound) {
+		t.Errorf("head: %v", err)
+	}
+}
+
 func TestDevelopmentKey(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")

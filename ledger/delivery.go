@@ -169,10 +169,12 @@ type DeliveryFilter struct {
 func (l *Ledger) FindDeliveries(ctx context.Context, f DeliveryFilter) ([]Delivery, error) {
 	where := []string{"d.seq > ?"}
 	args := []any{f.After}
-	for column, value := range map[string]string{"destination": f.Destination, "lane": f.Lane, "state": f.State, "message": f.Message} {
-		if value != "" {
-			where = append(where, "d."+column+" = ?")
-			args = append(args, value)
+	for _, c := range []struct{ column, value string }{
+		{"destination", f.Destination}, {"lane", f.Lane}, {"state", f.State}, {"message", f.Message},
+	} {
+		if c.value != "" {
+			where = append(where, "d."+c.column+" = ?")
+			args = append(args, c.value)
 		}
 	}
 	if f.Subject != "" {

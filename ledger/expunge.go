@@ -2,16 +2,21 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
 // Expunge destroys the keys of a child: no body about it can be opened any more, here or
 // in any copy of the database that is not older. Its links are forgotten, its deliveries
 // that have not left are cancelled. Ids, times, states and the audit log stay, so that
-// what happened can still be accounted for. An error after that says that destroyed keys
-// may still be in the write-ahead log: call it again.
+// what happened can still be accounted for. ErrStale means that something about the child
+// is on its way: call it again when the gate is clear. Another error may mean that
+// destroyed keys are still in the write-ahead log: call it again.
 func (l *Ledger) Expunge(ctx context.Context, child string) error {
 	err := l.write(ctx, func(t *tx) error {
+		if err := t.idle(child); err != nil {
+			return err
+		}
 		if _, err := t.raiseEpoch(child); err != nil {
 			return err
 		}
@@ -25,7 +30,7 @@ func (l *Ledger) Expunge(ctx context.Context, child string) error {
 			"UPDATE resource SET body = NULL, deleted = TRUE WHERE child = ? AND child <> ''",
 			"UPDATE message SET raw = NULL, bundle = NULL, issues = NULL WHERE child = ? AND child <> ''",
 			"UPDATE work SET state = 'resolved', note = NULL, remedy = NULL WHERE state = 'open' AND message IN (SELECT id FROM message WHERE child = ? AND child <> '')",
-			"UPDATE delivery SET state = 'cancelled', token = token + 1 WHERE state IN ('pending', 'held', 'failed') AND message IN (SELECT id FROM message WHERE child = ? AND child <> '')",
+			"UPDATE delivery SET state = 'cancelled', token = token + 1 WHERE state IN ('pending', 'intended', 'held', 'failed') AND message IN (SELECT id FROM message WHERE child = ? AND child <> '')",
 		} {
 			if err := t.exec(statement, child); err != nil {
 				return err
@@ -40,4 +45,19 @@ func (l *Ledger) Expunge(ctx context.Context, child string) error {
 		return fmt.Errorf("expunge: %w", err)
 	}
 	return nil
+}
+
+// idle returns ErrStale while a send about the child may still be writing: its outcome
+// could not be recorded any more.
+func (t *tx) idle(child string) error {
+	var one int
+	err := t.row(`SELECT 1 FROM message m JOIN delivery d ON d.message = m.id
+		WHERE m.child = ? AND m.child <> '' AND d.state = 'intended' AND d.due > ? LIMIT 1`, []any{child, nanos(t.now)}, &one)
+	switch {
+	case err == nil:
+		return ErrStale
+	case errors.Is(err, ErrNotFound):
+		return nil
+	}
+	return err
 }

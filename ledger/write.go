@@ -161,7 +161,7 @@ func (w *writer) commit(batch []*item) (err error) {
 	defer func() {
 		if err != nil {
 			w.chain = before
-			w.conn.ExecContext(ctx, "ROLLBACK") // fails when SQLite rolled back by itself
+			_, _ = w.conn.ExecContext(ctx, "ROLLBACK") // fails when SQLite rolled back by itself
 		}
 	}()
 	for _, it := range batch {
