@@ -16,7 +16,8 @@ var roleSystems = map[string]string{"0063.role": terminology + "v3-RoleCode"}
 func (cweConverter) to(c *call, v value) *fhir.Node {
 	text := v.text(9)
 	n := fhir.NewObject()
-	if local := v.text(3) == "" || v.text(3) == "L"; text == "" && v.text(1) == "" && local {
+	bare := v.text(1) == "" && (v.text(3) == "" || v.text(3) == localName) && text == ""
+	if bare && !slices.Contains(c.args, "notext") {
 		text = v.text(2)
 	} else {
 		c.addCoding(n, v, 1, 7)

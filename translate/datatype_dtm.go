@@ -35,12 +35,9 @@ func (dtmConverter) to(c *call, v value) *fhir.Node {
 	case parts[5] == "" || (c.arg(0) == "instant" && parts[6] == ""):
 		return c.reduced(date, IssuePrecision, "time is not precise enough")
 	}
-	offset := c.offset(parts)
+	offset, code, why := c.j.p.offset(parts)
 	if offset == "" {
-		if c.arg(0) == "instant" {
-			return nil
-		}
-		return fhir.NewString(date)
+		return c.reduced(date, code, why)
 	}
 	return fhir.NewString(date + "T" + parts[4] + ":" + parts[5] + ":" + or(parts[6], "00") + parts[7] + offset)
 }
@@ -55,35 +52,31 @@ func (c *call) reduced(date, code, why string) *fhir.Node {
 	return fhir.NewString(date)
 }
 
-// offset returns the FHIR offset of a time, "" with an issue where it is not known.
-func (c *call) offset(parts []string) string {
+// offset returns the FHIR offset of a time, or the code of an issue and why it is not known.
+func (p *Profile) offset(parts []string) (offset, code, why string) {
 	switch off := parts[8]; {
 	case off == "+0000":
-		return "Z"
+		return "Z", "", ""
 	case off != "" && (off[1:3] > "14" || off[3:] > "59" || (off[1:3] == "14" && off[3:] != "00")):
-		c.report(IssueBadDate, "offset is not one; reduced to the date, original carried")
-		return ""
+		return "", IssueBadDate, "offset is not one"
 	case off != "":
-		return off[:3] + ":" + off[3:]
-	case c.j.p.Zone == "":
-		c.report(IssueNoZone, "local time, and the profile has no zone; reduced to the date, original carried")
-		return ""
+		return off[:3] + ":" + off[3:], "", ""
+	case p.Zone == "":
+		return "", IssueNoZone, "local time, and the profile has no zone"
 	}
-	zone, err := time.LoadLocation(c.j.p.Zone)
+	zone, err := time.LoadLocation(p.Zone)
 	if err != nil {
-		c.report(IssueNoZone, "the profile's zone is unknown; reduced to the date, original carried")
-		return ""
+		return "", IssueNoZone, "the profile's zone is unknown"
 	}
 	local := strings.Join(parts[1:6], "") + or(parts[6], "00")
 	at, err := time.ParseInLocation("20060102150405", local, zone)
 	if err != nil || at.Format("20060102150405") != local || ambiguous(at) {
-		c.report(IssueZone, "local time that the zone skips or has twice; reduced to the date, original carried")
-		return ""
+		return "", IssueZone, "local time that the zone skips or has twice"
 	}
 	if off := at.Format("-07:00"); off != "+00:00" {
-		return off
+		return off, "", ""
 	}
-	return "Z"
+	return "Z", "", ""
 }
 
 // ambiguous tells whether the clock shows the same local time again within three hours.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -176,10 +177,8 @@ func newTable(name string, lines [][]string) (*table, error) {
 // noteOrder keeps fields in the order of their first row: a field that another one's
 // condition needs stands before it.
 func (t *table) noteOrder(field int) {
-	for _, n := range t.order {
-		if n == field {
-			return
-		}
+	if slices.Contains(t.order, field) {
+		return
 	}
 	if field > 0 {
 		t.order = append(t.order, field)

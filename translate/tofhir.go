@@ -140,8 +140,8 @@ func (b *builder) parentOf(r *structureRow) (int, *frame) {
 	if len(r.under) == 0 {
 		return 0, nil
 	}
-	for i := len(b.frames) - 1; i >= 0; i-- {
-		f := b.frames[i]
+	for i, f := range slices.Backward(b.frames) {
+
 		if f.row == nil {
 			continue
 		}

@@ -245,5 +245,5 @@ func transcodeLeaf(raw string, d hl7v2.Delimiters) string {
 	if raw == null {
 		return raw
 	}
-	return hl7v2.Escape(hl7v2.Unescape(raw, d), delims)
+	return escape(hl7v2.Unescape(raw, d))
 }
