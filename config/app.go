@@ -182,7 +182,7 @@ func (a *App) start(g *generation) *delivering {
 	go func() {
 		defer close(d.done)
 		if err := g.gateway.Run(ctx); err != nil && ctx.Err() == nil {
-			a.options.Log.Error("delivery stopped", "error", err)
+			a.options.Log.Error("delivery stopped", slog.Any("error", err))
 		}
 	}()
 	return d

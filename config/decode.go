@@ -60,8 +60,7 @@ func (d *decoder) report(at token.Position, format string, args ...any) {
 
 func (d *decoder) syntax(err error) {
 	problem := Problem{File: d.file, Text: "not readable as YAML"}
-	var syntax yaml.Error
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[yaml.Error](err); ok {
 		problem.Text = "not readable as YAML: " + syntax.GetMessage()
 		if t := syntax.GetToken(); t != nil && t.Position != nil {
 			problem.Line, problem.Column = t.Position.Line, t.Position.Column
@@ -86,7 +85,7 @@ func (d *decoder) value(path string, n ast.Node, v reflect.Value, tag reflect.St
 	if _, known := d.at[path]; !known {
 		d.at[path] = position(n)
 	}
-	if own, ok := v.Addr().Interface().(node); ok {
+	if own, ok := reflect.TypeAssert[node](v.Addr()); ok {
 		own.decodeNode(d, path, n)
 		return
 	}
@@ -174,7 +173,7 @@ func (d *decoder) absent(path string, at token.Position, v reflect.Value, field 
 	case field.Tag.Get("required") == "true":
 		d.report(at, "%s is missing", path)
 	case v.Kind() == reflect.Struct:
-		if _, own := v.Addr().Interface().(node); !own {
+		if _, own := reflect.TypeAssert[node](v.Addr()); !own {
 			d.structure(path, nil, at, v)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -128,9 +129,7 @@ func (l listeners) replace(wanted listeners) (gone listeners) {
 			delete(l, name)
 		}
 	}
-	for name, want := range wanted {
-		l[name] = want
-	}
+	maps.Copy(l, wanted)
 	return gone
 }
 

@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -49,7 +49,7 @@ func (a *App) web(c Config) (adapters.Receiver, error) {
 	mux.HandleFunc("/", func(answer http.ResponseWriter, r *http.Request) { a.current.Load().fhir.ServeHTTP(answer, r) })
 	w.server = http.Server{
 		Handler: mux, MaxHeaderBytes: maxHeaderBytes, ReadHeaderTimeout: headerTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
-		ErrorLog: log.New(io.Discard, "", 0), // it quotes what the peer sent
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // it quotes what the peer sent
 	}
 	return w, nil
 }
@@ -72,7 +72,7 @@ func (w *web) Serve(ctx context.Context) error {
 	if err != nil {
 		_ = w.server.Close() // the time to be orderly is over
 	}
-	<-ended
+	<-ended // http.ErrServerClosed
 	return err
 }
 

@@ -66,7 +66,6 @@ func labelBit(code string) uint64 {
 var (
 	bitPart2  = labelBit("42CFRPart2")
 	bitNotes  = labelBit("PSYTHPN")
-	bitFERPA  = labelBit("FERPA")
 	familySUD = labelIndex.closure(labelBit("SUD"))
 )
 

@@ -100,8 +100,8 @@ func (s *story) tell(d gateway.Destination) {
 	}
 	last := d.Attempts[len(d.Attempts)-1]
 	released, withheld := split(last.Resources)
-	switch {
-	case d.State == ledger.DeliveryCompleted:
+	switch d.State {
+	case ledger.DeliveryCompleted:
 		s.line("  %-16s received it (answer %s) for %s", d.Destination, last.Answer, last.Purpose)
 		s.line("  %-16s released: %s", "", types(released))
 	default:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
 
 	"caregate/adapters"
 	"caregate/ledger"
@@ -235,10 +236,5 @@ func (g *Gateway) wake(ctx context.Context, lanes []ledger.LaneDue) {
 }
 
 func has[T comparable](list []T, want T) bool {
-	for _, have := range list {
-		if have == want {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(list, want)
 }

@@ -35,7 +35,7 @@ func runTests(ctx context.Context, src *source) error {
 	var failed error
 	for r := range results {
 		if failed == nil && !r.Pass() {
-			failed = fmt.Errorf("test law: %s.%s failed: %v", r.Package, r.Name, r.Error)
+			failed = errors.Join(fmt.Errorf("test law: %s.%s failed", r.Package, r.Name), r.Error)
 		}
 	}
 	return errors.Join(failed, ctx.Err())

@@ -58,8 +58,7 @@ func (c Codec) Decode(in adapters.Inbound) (adapters.Decoded, error) {
 // and in a broken document they may be anything.
 func unparsed(err error) error {
 	issue := adapters.Issue{Code: adapters.CodeMalformed, Location: "byte 0", Text: "not readable as FHIR JSON"}
-	var parse *fhir.ParseError
-	if errors.As(err, &parse) {
+	if parse, ok := errors.AsType[*fhir.ParseError](err); ok {
 		issue.Location, issue.Text = fmt.Sprintf("byte %d", parse.Offset), parse.Reason
 	}
 	return &adapters.Refusal{Code: issue.Code, Issues: []adapters.Issue{issue}}

@@ -7,8 +7,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -146,7 +145,7 @@ func (r *Receiver) Serve(ctx context.Context) error {
 		WriteTimeout:      answerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          log.New(io.Discard, "", 0), // it quotes what the peer sent
+		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // it quotes what the peer sent
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(r.listener) }()
@@ -161,7 +160,7 @@ func (r *Receiver) Serve(ctx context.Context) error {
 	if err != nil {
 		_ = server.Close()
 	}
-	<-ended
+	<-ended // http.ErrServerClosed
 	return err
 }
 

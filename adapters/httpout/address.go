@@ -71,7 +71,7 @@ func neverPublic() []netip.Prefix {
 	const ranges = "0.0.0.0/8 100.64.0.0/10 192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 198.18.0.0/15 198.51.100.0/24 " +
 		"203.0.113.0/24 240.0.0.0/4 64:ff9b::/96 64:ff9b:1::/48 100::/64 2001::/23 2001:db8::/32 2002::/16 fec0::/10"
 	var out []netip.Prefix
-	for _, text := range strings.Fields(ranges) {
+	for text := range strings.FieldsSeq(ranges) {
 		out = append(out, netip.MustParsePrefix(text))
 	}
 	return out

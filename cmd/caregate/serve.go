@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -76,14 +77,14 @@ func (c *serveCmd) reload(s *session, app *config.App) {
 	log := s.log()
 	next, problems := config.Load(c.Config, nil)
 	for _, p := range problems {
-		log.Error("the configuration is not reloaded", "file", p.File, "line", p.Line, "problem", p.Text)
+		log.Error("the configuration is not reloaded", slog.String("file", p.File), slog.Int("line", p.Line), slog.String("problem", p.Text))
 	}
 	if len(problems) > 0 {
 		return
 	}
 	if err := app.Reload(context.WithoutCancel(s.ctx), next); err != nil {
-		log.Error("the configuration is not reloaded", "problem", err.Error())
+		log.Error("the configuration is not reloaded", slog.String("problem", err.Error()))
 		return
 	}
-	log.Info("the configuration is reloaded", "addresses", app.Addresses())
+	log.Info("the configuration is reloaded", slog.Any("addresses", app.Addresses()))
 }
