@@ -7,18 +7,20 @@ import (
 	"caregate/demo"
 )
 
-// demoCmd plays the story of the product over real sockets on this machine.
 type demoCmd struct {
 	Stay  bool          `help:"Stay up after the story, for trying send and explain by hand."`
-	Dir   string        `help:"Keep configuration and data in this directory." type:"path"`
-	Clock time.Duration `help:"Play as if the clock were ahead by this much, such as 8760h."`
-	Log   bool          `help:"Show the gateway's log."`
+	Dir   string        `help:"Keep configuration and data here; otherwise they are removed." placeholder:"DIR"`
+	Clock time.Duration `help:"How far the clock is ahead: the story holds in any year." placeholder:"8760h"`
+	Log   bool          `help:"Write the gateway's log to stderr."`
 }
 
 func (c *demoCmd) Run(s *session) error {
-	log := io.Writer(io.Discard)
+	o := demo.Options{Out: s.out, Log: io.Discard, Dir: c.Dir, Stay: c.Stay, Clock: c.Clock}
 	if c.Log {
-		log = s.errors
+		o.Log = s.errors
 	}
-	return demo.Run(s.ctx, demo.Options{Out: s.out, Log: log, Dir: c.Dir, Stay: c.Stay, Clock: c.Clock})
+	if err := demo.Run(s.ctx, o); err != nil {
+		return negative(err)
+	}
+	return nil
 }
