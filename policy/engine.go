@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"maps"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/rego"
@@ -88,9 +89,7 @@ func orDefault(d, fallback time.Duration) time.Duration {
 // a hash of the bundle's content, so that an edit without a new revision still shows.
 func (e *Engine) Revision() map[string]string {
 	out := make(map[string]string, len(e.revision))
-	for name, rev := range e.revision {
-		out[name] = rev
-	}
+	maps.Copy(out, e.revision)
 	return out
 }
 

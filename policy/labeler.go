@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"caregate/consent"
@@ -161,18 +162,19 @@ func (l *Labeler) label(n *fhir.Node) {
 	for _, c := range n.Get("securityLabel").Items() {
 		l.translate(c.Get("coding"))
 	}
+	have := carried(n)
+	stated := have.rank > 0
 	found := finding{labels: l.types[n.ResourceType()], known: l.types[n.ResourceType()] != nil}
 	found.scan(l, n)
-	stated := ranked(n)
-	add(n, found.labels)
+	have.add(n, found.labels)
 	if found.known || stated {
 		return
 	}
-	if labels := l.fallback[n.ResourceType()]; labels != nil {
-		add(n, labels)
-		return
+	labels := l.fallback[n.ResourceType()]
+	if labels == nil {
+		labels = []label{{concept{consent.SystemConfidentiality, restricted}, consent.Rank(restricted)}}
 	}
-	add(n, []label{{concept{consent.SystemConfidentiality, restricted}, consent.Rank(restricted)}})
+	have.add(n, labels)
 }
 
 // translate rewrites labels of a local system into the published ones that they mean.
@@ -188,27 +190,27 @@ func conceptOf(n *fhir.Node) concept {
 	return concept{n.Get("system").Text(), n.Get("code").Text()}
 }
 
-func ranked(n *fhir.Node) bool {
-	for _, s := range fhir.SecurityLabels(n) {
+// carrying is the labels that a resource has.
+type carrying struct {
+	labels []fhir.SecurityLabel
+	rank   int // the highest confidentiality, 0 for none
+}
+
+func carried(n *fhir.Node) carrying {
+	c := carrying{labels: fhir.SecurityLabels(n)}
+	for _, s := range c.labels {
 		if s.System == consent.SystemConfidentiality {
-			return true
+			c.rank = max(c.rank, consent.Rank(s.Code))
 		}
 	}
-	return false
+	return c
 }
 
 // add appends the labels that the resource does not carry yet; a confidentiality only if it is higher.
-func add(n *fhir.Node, labels []label) {
-	have := map[concept]bool{}
-	rank := 0
-	for _, s := range fhir.SecurityLabels(n) {
-		have[concept{s.System, s.Code}] = true
-		if s.System == consent.SystemConfidentiality {
-			rank = max(rank, consent.Rank(s.Code))
-		}
-	}
+func (c *carrying) add(n *fhir.Node, labels []label) {
 	for _, lb := range highest(labels) {
-		if have[lb.concept] || (lb.rank > 0 && lb.rank <= rank) {
+		one := fhir.SecurityLabel{System: lb.system, Code: lb.code}
+		if slices.Contains(c.labels, one) || (lb.rank > 0 && lb.rank <= c.rank) {
 			continue
 		}
 		meta := n.Get("meta")
@@ -217,7 +219,8 @@ func add(n *fhir.Node, labels []label) {
 			n.Set("meta", meta)
 		}
 		meta.Add("security", fhir.NewObject().SetText("system", lb.system).SetText("code", lb.code))
-		have[lb.concept] = true
+		c.labels = append(c.labels, one)
+		c.rank = max(c.rank, lb.rank)
 	}
 }
 
@@ -248,5 +251,6 @@ func inherit(n, from *fhir.Node) {
 		}
 		labels = append(labels, lb)
 	}
-	add(n, labels)
+	have := carried(n)
+	have.add(n, labels)
 }

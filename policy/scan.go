@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 
 	"caregate/consent"
@@ -60,7 +61,7 @@ func (f *finding) take(labels []label, tells bool) {
 	if labels == nil {
 		return
 	}
-	f.labels = append(f.labels[:len(f.labels):len(f.labels)], labels...)
+	f.labels = append(slices.Clip(f.labels), labels...)
 	f.known = f.known || tells
 }
 

@@ -41,7 +41,9 @@ func (sc *score) take(t *testing.T, e *Engine, s *Scenario) {
 		return
 	}
 	sc.rows++
-	got := e.Decide(t.Context(), r).Answer("")
+	d := e.Decide(t.Context(), r)
+	got := d.Answer("")
+	explained(t, s, d)
 	slices.Sort(s.Expected.Withheld)
 	slices.Sort(s.Expected.RedactedElements)
 	sc.exactness(t, s, got)
@@ -66,6 +68,21 @@ func (sc *score) take(t *testing.T, e *Engine, s *Scenario) {
 		if got.Reasons[ref] != want {
 			sc.otherReasons++
 			t.Logf("%s: %s: reason %q, expected %q", s.ID, ref, got.Reasons[ref], want)
+		}
+	}
+}
+
+// explained: every reason names its rule, source and text, and every withheld record what it lacks.
+func explained(t *testing.T, s *Scenario, d Decision) {
+	t.Helper()
+	for _, rd := range d.Resources {
+		for _, reason := range rd.Reasons {
+			if reason.Rule == "" || reason.Cite == "" || reason.Text == "" || (rd.Withheld && reason.Needs == "") {
+				t.Errorf("%s: %s: reason is incomplete: %+v", s.ID, rd.Ref, reason)
+			}
+			if reason.Code == "consent" && (reason.Consent == "" || reason.Path == "") {
+				t.Errorf("%s: %s: a permit by consent names no provision", s.ID, rd.Ref)
+			}
 		}
 	}
 }

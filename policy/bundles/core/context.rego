@@ -23,14 +23,17 @@ finding[s] contains {
 	not data.caregate.attached[sig.kind]
 }
 
-finding[s] contains {"stage": "context", "effect": "withhold", "rule": "GEN-LABEL", "code": "context-protected"} if {
+finding[s] contains {
+	"stage": "context", "effect": "withhold", "rule": "GEN-LABEL", "code": "context-protected",
+	"needs": "needs a reference to the child, so that a consent can speak of it",
+} if {
 	some s, sig in unowned
 	not plain(sig)
 }
 
 finding[s] contains {
 	"stage": "context", "effect": "withhold", "rule": "CON-01", "code": "consent-deny",
-	"consent": denial.consent, "path": denial.path,
+	"consent": denial.consent, "path": denial.path, "needs": "needs the denial lifted by whoever gave it",
 } if {
 	some s, sig in unowned
 	some denial in sig.denies

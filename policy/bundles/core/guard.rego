@@ -1,7 +1,10 @@
 # What no exception and no consent can open.
 package caregate.law
 
-finding[s] contains {"stage": "guard", "effect": "withhold", "rule": "GEN-CHILD", "code": "resource-of-another-patient"} if {
+finding[s] contains {
+	"stage": "guard", "effect": "withhold", "rule": "GEN-CHILD", "code": "resource-of-another-patient",
+	"needs": "needs a delivery of its own for that patient",
+} if {
 	some s, sig in input.signatures
 	sig.patient == "other"
 }
