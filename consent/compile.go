@@ -2,6 +2,7 @@ package consent
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"caregate/fhir"
@@ -52,6 +53,13 @@ func compile(f Filed) *directive {
 
 func (d *directive) problem(path, text string) {
 	d.problems = append(d.problems, Problem{path, text})
+}
+
+// with is a copy with one more problem; the compiled Consent may be shared.
+func (d *directive) with(p Problem) *directive {
+	c := *d
+	c.problems = append(slices.Clone(d.problems), p)
+	return &c
 }
 
 func (d *directive) scope(n *fhir.Node) {

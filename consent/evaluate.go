@@ -3,6 +3,7 @@ package consent
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -40,8 +41,11 @@ func (e *evaluation) file(d *directive) {
 	unused := func(code, needs string) {
 		e.facts.Unused = append(e.facts.Unused, Unused{d.ref, code, needs})
 	}
-	if d.patient != "" && !e.req.Child.Is(d.patient) {
+	if strings.HasPrefix(d.patient, "Patient/") && !e.req.Child.Is(d.patient) {
 		return
+	}
+	if d.patient != "" && !e.req.Child.Is(d.patient) { // filed for this child, and says so in a way that cannot be resolved
+		d = d.with(Problem{"Consent.patient", "does not resolve to the child"})
 	}
 	e.all = append(e.all, d)
 	switch {
@@ -66,7 +70,7 @@ func (e *evaluation) file(d *directive) {
 // group puts resources with the same facts under one signature, in the order of the request.
 func (e *evaluation) group() {
 	index := map[string]int{}
-	for _, res := range e.req.Resources {
+	for i, res := range e.req.Resources {
 		it := newItem(res, &e.req.Child)
 		found := e.ask(it)
 		orders := e.orders(it, it.labels.domains())
@@ -77,8 +81,8 @@ func (e *evaluation) group() {
 			index[key] = at
 			e.facts.Signatures = append(e.facts.Signatures, e.signature(it, found, orders))
 		}
-		refs := &e.facts.Signatures[at].Refs
-		*refs = append(*refs, res.Ref)
+		items := &e.facts.Signatures[at].Items
+		*items = append(*items, i)
 	}
 }
 
@@ -93,7 +97,7 @@ func (e *evaluation) key(it *item, found []*rule, orders []AppliedOrder) string 
 		b = fmt.Appendf(b, "%p|", r)
 	}
 	for _, o := range orders {
-		b = append(b, o.ID...)
+		b = fmt.Appendf(b, "%s|", o.ID)
 	}
 	return string(b)
 }

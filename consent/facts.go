@@ -21,9 +21,9 @@ type Unused struct{ Consent, Code, Needs string }
 
 // Signature is the facts that some resources share, so that no rule can tell them apart.
 type Signature struct {
-	Refs            []string // the resources
-	Kind            string   // resource type, only where the record states no patient
-	Patient         string   // "child", "other", "none" or "unknown"
+	Items           []int  // the resources, by their place in the request
+	Kind            string // resource type, only where the record states no patient
+	Patient         string // "child", "other", "none" or "unknown"
 	Confidentiality string
 	Labels          []string // sensitivity and legal labels
 	UnknownLabel    bool

@@ -67,27 +67,24 @@ func (e *Engine) ask(ctx context.Context, r *consent.Request, f *consent.Facts) 
 // combine joins what Go and the law say: both must allow.
 func (e *Engine) combine(r *consent.Request, f *consent.Facts, a answer) Decision {
 	d := Decision{Law: e.Revision(), Consents: f.Usable, ValidUntil: e.validUntil(r, f)}
-	byRef := map[string]*verdict{}
+	verdicts := make([]*verdict, len(r.Resources)) // by place: two records under one reference are decided apart
 	for i := range f.Signatures {
 		v := e.verdict(&f.Signatures[i], a.Signatures[signatureKey(i)])
-		for _, ref := range f.Signatures[i].Refs {
-			byRef[ref] = v
+		for _, at := range f.Signatures[i].Items {
+			verdicts[at] = v
 		}
 	}
-	released := map[string]bool{}
-	for _, res := range r.Resources {
-		v := byRef[res.Ref]
+	for i, res := range r.Resources {
+		v := verdicts[i]
 		rd := ResourceDecision{Ref: res.Ref, Withheld: v.effect != effectPermit, Reasons: v.reasons}
 		if rd.Withheld {
 			rd.Reasons = near(f, res, rd.Reasons)
-		} else {
-			released[res.Ref] = true
 		}
 		d.Resources = append(d.Resources, rd)
 	}
-	d.company(r, byRef, released)
+	d.company(r, verdicts)
 	d.redact(r, a)
-	d.oblige(e.law, r, byRef)
+	d.oblige(e.law, r, verdicts)
 	return d
 }
 
@@ -123,23 +120,22 @@ func zoneOf(r *consent.Request) *time.Location {
 
 // company decides the records that only go along: administrative ones when anything of the
 // child goes, attached ones when everything of this delivery that they speak of goes.
-func (d *Decision) company(r *consent.Request, byRef map[string]*verdict, released map[string]bool) {
-	any := len(released) > 0
+func (d *Decision) company(r *consent.Request, verdicts []*verdict) {
+	anything := slices.ContainsFunc(d.Resources, func(rd ResourceDecision) bool { return !rd.Withheld })
 	for _, kind := range []string{effectContext, effectAttached} {
 		for i, res := range r.Resources {
-			v := byRef[res.Ref]
+			v := verdicts[i]
 			if v.effect != kind {
 				continue
 			}
 			rd := &d.Resources[i]
 			switch {
-			case !any:
+			case !anything:
 				rd.Reasons = relabel(v.reasons, "nothing-released", "needs some record of the child to be released")
-			case kind == effectAttached && !attachedGoes(res, r.Resources, released):
+			case kind == effectAttached && !d.attachedGoes(res):
 				rd.Reasons = relabel(v.reasons, "attached-to-withheld", "needs the record that it speaks of to be released")
 			default:
 				rd.Withheld = false
-				released[res.Ref] = true
 			}
 		}
 	}
@@ -154,13 +150,13 @@ func relabel(reasons []Reason, code, needs string) []Reason {
 }
 
 // attachedGoes: what it points at must include a released record and no withheld one.
-func attachedGoes(res consent.Resource, all []consent.Resource, released map[string]bool) bool {
+func (d *Decision) attachedGoes(res consent.Resource) bool {
 	targets := 0
-	for _, other := range all {
+	for _, other := range d.Resources {
 		if other.Ref == res.Ref || !speaksOf(res.Node, other.Ref) {
 			continue
 		}
-		if !released[other.Ref] {
+		if other.Withheld {
 			return false
 		}
 		targets++

@@ -177,6 +177,37 @@ func TestFaultsWithhold(t *testing.T) {
 	wantPolicyError(t, late.Decide(t.Context(), r))
 }
 
+// Two records under one reference are decided apart: the open one must not open the other.
+func TestOneReferenceTwoRecords(t *testing.T) {
+	t.Parallel()
+	r := delivery(t, consultRequest, consultConsent, clinic, "TREAT")
+	open := r.Resources[11]
+	shut := consent.Resource{Ref: open.Ref, Node: open.Node.Clone()}
+	shut.Node.Get("meta").Add("security", fhir.NewObject().SetText("system", consent.SystemActCode).SetText("code", "HIV"))
+	for _, order := range [][]consent.Resource{{open, shut}, {shut, open}} {
+		r.Resources = order
+		d := engine(t).Decide(t.Context(), r)
+		if d.Effect != PermitWithRedaction || d.Resources[0].Withheld == d.Resources[1].Withheld {
+			t.Errorf("%+v", d.Resources)
+		}
+	}
+}
+
+// A form filed for the child that names it in a way nobody can resolve may be a denial.
+func TestUnresolvedPatientOfAConsentBlocks(t *testing.T) {
+	t.Parallel()
+	r := delivery(t, consultRequest, consultConsent, clinic, "TREAT")
+	second := r.Consents[0].Node.Clone().Set("patient", fhir.NewObject().SetText("reference", "https://elsewhere.example/fhir/Patient/7"))
+	r.Consents = append(r.Consents, consent.File(second, "1"))
+	if d := engine(t).Decide(t.Context(), r); d.Effect != Deny {
+		t.Errorf("effect %s", d.Effect)
+	}
+	r.Child.Refs = []string{"https://elsewhere.example/fhir/Patient/7"}
+	if d := engine(t).Decide(t.Context(), r); d.Effect != PermitWithRedaction {
+		t.Errorf("the same form of a child known under that reference: %s", d.Effect)
+	}
+}
+
 func TestSameFactsSameDecision(t *testing.T) {
 	t.Parallel()
 	first := engine(t).Decide(t.Context(), delivery(t, consultRequest, consultConsent, clinic, "TREAT"))

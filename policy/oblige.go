@@ -9,7 +9,7 @@ import (
 )
 
 // oblige gathers the duties of what was decided, each once, with the records or persons it concerns.
-func (d *Decision) oblige(l *law, r *consent.Request, byRef map[string]*verdict) {
+func (d *Decision) oblige(l *law, r *consent.Request, verdicts []*verdict) {
 	targets := map[string]map[string]bool{}
 	add := func(id string, refs ...string) {
 		if targets[id] == nil {
@@ -20,8 +20,8 @@ func (d *Decision) oblige(l *law, r *consent.Request, byRef map[string]*verdict)
 		}
 	}
 	released, cut := false, false
-	for _, rd := range d.Resources {
-		for _, du := range byRef[rd.Ref].duties {
+	for i, rd := range d.Resources {
+		for _, du := range verdicts[i].duties {
 			if du.Target == nil {
 				add(du.ID, rd.Ref)
 			} else {
