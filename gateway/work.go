@@ -127,7 +127,7 @@ func (g *Gateway) Correct(ctx context.Context, message, to string) (Correction, 
 			return c, err
 		}
 	}
-	if err := g.Ledger.Relink(ctx, message, to, []ledger.Event{event}); err != nil {
+	if err := g.relink(ctx, message, c.From, to, event); err != nil {
 		return c, err
 	}
 	if err := g.Revoke(ctx, c.From); err != nil {
@@ -139,4 +139,22 @@ func (g *Gateway) Correct(ctx context.Context, message, to string) (Correction, 
 	}
 	_, err = g.reprocess(ctx, corrected, to)
 	return c, err
+}
+
+// relink moves a message once nothing of it is leaving any more: what is under way is cut
+// off, and is over when its gate row is.
+func (g *Gateway) relink(ctx context.Context, message, from, to string, event ledger.Event) error {
+	deadline := g.Now().Add(GateExpiry)
+	for {
+		g.sends.stop(from)
+		err := g.Ledger.Relink(ctx, message, to, []ledger.Event{event})
+		if !errors.Is(err, ledger.ErrStale) || g.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(gatePoll):
+		}
+	}
 }
