@@ -220,3 +220,12 @@ func FuzzToFHIR(f *testing.F) {
 		}
 	})
 }
+
+func parse(t *testing.T, text string) *hl7v2.Message {
+	t.Helper()
+	m, err := hl7v2.Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}

@@ -1,7 +1,10 @@
 package translate
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -60,9 +63,14 @@ const DefaultBase = "https://caregate.invalid/fhir"
 // LoadProfile reads a profile. Unknown keys and an unknown zone are errors that name
 // the line; a profile that says nothing is a permissive one.
 func LoadProfile(yamlBytes []byte) (Profile, error) {
-	p := Profile{Base: DefaultBase, Version: "2.5.1", Processing: "P", ZSegments: "carry", Trace: true}
-	if err := yaml.UnmarshalWithOptions(yamlBytes, &p, yaml.Strict()); err != nil && len(yamlBytes) > 0 {
+	defaults := Profile{Base: DefaultBase, Version: "2.5.1", Processing: "P", ZSegments: "carry", Trace: true}
+	p := defaults
+	err := yaml.NewDecoder(bytes.NewReader(yamlBytes), yaml.Strict()).Decode(&p)
+	if err != nil && !errors.Is(err, io.EOF) {
 		return Profile{}, fmt.Errorf("translate profile: %w", err)
+	}
+	if p.Base == "" && p.Version == "" && p.Processing == "" { // the decoder clears what a file of comments does not fill
+		p = defaults
 	}
 	if _, err := time.LoadLocation(p.Zone); err != nil || p.Zone == "Local" {
 		return Profile{}, fmt.Errorf("translate profile: zone: not an IANA time zone name")
