@@ -138,23 +138,23 @@ func (s *stage) consent(file, change string) (body []byte, ref string) {
 // refer sends the care organisation's REF^I12 and returns our id of it.
 func (s *stage) refer(controlID, placer string) (string, error) {
 	ref := second(payload("01-medication-consult/02a-ref-i12-from-care-organisation.hl7", s.today), controlID, placer)
-	if _, err := s.sendV2("cmo", ref); err != nil {
+	if err := s.sendV2("cmo", ref); err != nil {
 		return "", err
 	}
 	return s.find("cmo/" + controlID)
 }
 
 // sendV2 sends a message to the gateway's listener for a partner; a negative answer is an error.
-func (s *stage) sendV2(partner string, msg []byte) (hl7v2.Header, error) {
+func (s *stage) sendV2(partner string, msg []byte) error {
 	ack, err := SendV2(s.mllp[partner], msg)
 	if err != nil {
-		return hl7v2.Header{}, err
+		return err
 	}
 	header, err := hl7v2.ReadHeader(ack)
 	if err == nil && header.AcknowledgmentCode != "AA" && header.AcknowledgmentCode != "CA" {
 		err = fmt.Errorf("the gateway answered %s: %s", header.AcknowledgmentCode, bytes.ReplaceAll(ack, []byte("\r"), []byte(" ")))
 	}
-	return header, err
+	return err
 }
 
 // find returns our id of the one message that a partner's control id stands for.

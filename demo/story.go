@@ -70,7 +70,7 @@ func (s *story) clinicsAnswer() error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.sendV2("northside", reply); err != nil {
+	if err := s.sendV2("northside", reply); err != nil {
 		return err
 	}
 	id, err := s.find("northside/PSYN00000780")

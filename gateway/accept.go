@@ -146,6 +146,9 @@ func (g *Gateway) keep(ctx context.Context, m *inspection) (adapters.Ack, ledger
 		return g.unavailable(err), accepted
 	}
 	ack := adapters.Ack{MessageID: accepted.Message, Code: m.code, Issues: m.issues, Duplicate: accepted.Duplicate}
+	if m.held != nil && !accepted.Duplicate {
+		g.Log.Warn("message waits for a person", "message", accepted.Message, "partner", m.partner.ID, "kind", m.held.Kind)
+	}
 	if m.held != nil && m.code == adapters.CodeAccepted {
 		ack.Code = adapters.CodeHeld
 	}

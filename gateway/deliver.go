@@ -107,7 +107,7 @@ func (g *Gateway) ask(ctx context.Context, d ledger.Delivery, route Route) (*ask
 	}
 	release := max(d.Release, 1)
 	return &asked{
-		route: route, child: msg.Child, bundle: bundle, id: d.ID, writeBy: writeBy(),
+		route: route, child: msg.Child, bundle: bundle,
 		out: adapters.Outbound{
 			Key: keyOf(d.ID, release), ControlID: controlIDOf(d.ID, release), Event: msg.Event, Kind: string(kind), ReplyTo: origin.ControlID, Created: d.Created,
 			Origin: adapters.Origin{Partner: msg.Partner, ControlID: msg.ControlID, Placer: placerOf(bundle)},

@@ -29,12 +29,6 @@ const GateExpiry = 10 * time.Second
 // writeMargin is how long before its gate row expires a send must have written its last byte.
 const writeMargin = 2 * time.Second
 
-// writeBy is the instant by which a send that starts now has written its last byte. It is
-// an I/O deadline and so in the machine's own time, whatever clock the decisions follow.
-func writeBy() time.Time {
-	return time.Now().Add(GateExpiry - writeMargin) //nolint:forbidigo // an I/O deadline
-}
-
 // Assertion is something a partner may state so that it enters decisions.
 type Assertion string
 

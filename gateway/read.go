@@ -41,7 +41,7 @@ func (g *Gateway) Read(ctx context.Context, partner, resourceType, id string) (a
 	bundle.Add("entry", fhir.NewObject().Set("resource", resource))
 	a := &asked{route: Route{Name: "read", To: partner, Purpose: p.Reads}, child: child, bundle: bundle}
 	permit, v, err := g.release(ctx, a, func(ctx context.Context, v *verdict) (adapters.Release, error) {
-		return adapters.Release{Destination: partner, WriteBy: writeBy()}, g.logRead(ctx, v, partner, message, "0")
+		return adapters.Release{Destination: partner, WriteBy: v.writeBy()}, g.logRead(ctx, v, partner, message, "0")
 	})
 	if errors.Is(err, errDenied) {
 		if err := g.logRead(ctx, v, partner, message, "8"); err != nil {

@@ -22,8 +22,6 @@ type asked struct {
 	child   string
 	bundle  *fhir.Node // a copy that release may change
 	out     adapters.Outbound
-	id      string // delivery id, for the permit
-	writeBy time.Time
 }
 
 // verdict is what release found, for the ledger and for explain. It holds no content.
@@ -226,4 +224,15 @@ func digest(decision string, r Route) string {
 	b, _ := json.Marshal([]any{decision, r.Purpose, r.Content, r.Needs})
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
+}
+
+// writeBy is the instant by which a send that starts now has written its last byte: before
+// its gate row expires, and before the decision does. It is an I/O deadline and so in the
+// machine's own time, whatever clock the decisions follow.
+func (v *verdict) writeBy() time.Time {
+	left := GateExpiry - writeMargin
+	if until := v.Decision.ValidUntil; !until.IsZero() {
+		left = min(left, until.Sub(v.AsOf))
+	}
+	return time.Now().Add(left) //nolint:forbidigo // an I/O deadline
 }
