@@ -98,3 +98,30 @@ func one(yes bool) int {
 	}
 	return 0
 }
+
+// TestSettleSees breaks the account itself: each way to fail has to show.
+func TestSettleSees(t *testing.T) {
+	t.Parallel()
+	a, b, c := arrival{"LD001N000000", "k0", "h0"}, arrival{"LD001N000001", "k1", "h1"}, arrival{"LD002N000000", "k2", "h2"}
+	intents := map[arrival]bool{a: true, b: true, c: true}
+	for name, test := range map[string]struct {
+		got  []arrival
+		want account
+	}{
+		"nothing wrong":          {[]arrival{a, c, b}, account{bodies: 3}},
+		"repeat":                 {[]arrival{a, a, c, b}, account{bodies: 4, repeats: 1}},
+		"lost":                   {[]arrival{a, b}, account{bodies: 2, lost: 1}},
+		"reordered":              {[]arrival{b, a, c}, account{bodies: 3, reordered: 1}},
+		"repeat after a younger": {[]arrival{a, b, a, c}, account{bodies: 4, repeats: 1, reordered: 1}},
+		"another key":            {[]arrival{a, {a.origin, "k9", "h0"}, b, c}, account{bodies: 4, repeats: 1, otherKey: 1, unannounced: 1}},
+		"other bytes":            {[]arrival{a, {a.origin, "k0", "h9"}, b, c}, account{bodies: 4, repeats: 1, otherBytes: 1, unannounced: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := &load{acked: map[string]bool{a.origin: true, b.origin: true, c.origin: true}}
+			if got := settle(l, test.got, intents); got != test.want {
+				t.Errorf("%+v, want %+v", got, test.want)
+			}
+		})
+	}
+}

@@ -150,6 +150,12 @@ func newServed(t *testing.T, configDir string, env map[string]string, hooked boo
 // start starts it, or starts it again on the same data, and waits until it is ready.
 func (s *served) start() {
 	s.t.Helper()
+	s.awaitReady(s.launch())
+}
+
+// launch starts it and does not wait; it returns how much earlier starts have printed.
+func (s *served) launch() (before int64) {
+	s.t.Helper()
 	args := append([]string{"serve", "--config", s.config, "--data", s.data}, s.args...)
 	if s.hooks != "" {
 		args = append(args, "--test-hooks", s.hooks)
@@ -171,7 +177,7 @@ func (s *served) start() {
 		s.err = cmd.Wait()
 		close(ended)
 	}(s.cmd, s.ended)
-	s.awaitReady(before)
+	return before
 }
 
 func (s *served) logFile(name string) *os.File {

@@ -14,7 +14,9 @@ import (
 type load struct {
 	children, each int
 	addr           atomic.Pointer[string] // of the gateway's listener; changes with every start
-	resent         atomic.Int64           // sends of a message that had been sent before
+	allowed        atomic.Int64           // how many messages may be sent for now
+	begun          atomic.Int64           // how many have been sent at least once
+	sent           atomic.Int64           // messages put on the wire, repeats included
 
 	mu      sync.Mutex
 	acked   map[string]bool // by control id
@@ -26,7 +28,7 @@ type load struct {
 func placer(c child, n int) string    { return fmt.Sprintf("PL-%03d-%06d", int(c), n) }
 func controlID(c child, n int) string { return fmt.Sprintf("LD%03dN%06d", int(c), n) }
 
-// startLoad begins to send; at is the gateway's address for the care organisation.
+// startLoad connects the senders to the gateway's address for the care organisation; allow lets them send.
 func startLoad(t *testing.T, children, each int, at string) *load {
 	t.Helper()
 	l := &load{children: children, each: each, acked: map[string]bool{}}
@@ -49,21 +51,49 @@ func (l *load) moved(at string) { l.addr.Store(&at) }
 func (l *load) send(done <-chan struct{}, c child, messages [][]byte) {
 	var conn *wire
 	defer func() { conn.drop() }()
-	for n := 0; n < len(messages); {
-		select {
-		case <-done:
-			return
-		default:
+	for n, msg := range messages {
+		for !l.begin() {
+			if over(done, time.Millisecond) {
+				return
+			}
 		}
-		var err error
-		if conn, err = l.try(conn, controlID(c, n), messages[n]); err == nil {
-			n++
-			continue
+		for {
+			var err error
+			if conn, err = l.try(conn, controlID(c, n), msg); err == nil {
+				break
+			}
+			if over(done, 5*time.Millisecond) {
+				return
+			}
 		}
-		l.resent.Add(1)
-		time.Sleep(5 * time.Millisecond)
 	}
 }
+
+// begin says whether one more message may be sent.
+func (l *load) begin() bool {
+	for {
+		n := l.begun.Load()
+		if n >= l.allowed.Load() {
+			return false
+		}
+		if l.begun.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// over waits, and says whether the test has ended meanwhile.
+func over(done <-chan struct{}, wait time.Duration) bool {
+	select {
+	case <-done:
+		return true
+	case <-time.After(wait):
+		return false
+	}
+}
+
+// allow lets so many messages in all be sent.
+func (l *load) allow(count int) { l.allowed.Store(int64(min(count, l.total()))) }
 
 // try sends one message once; the connection it returns is nil after an error.
 func (l *load) try(conn *wire, id string, msg []byte) (*wire, error) {
@@ -73,6 +103,7 @@ func (l *load) try(conn *wire, id string, msg []byte) (*wire, error) {
 			return nil, err
 		}
 	}
+	l.sent.Add(1)
 	answer, err := conn.exchange(msg, 15*time.Second)
 	if err == nil && answer.AcknowledgedControlID != id {
 		err = errors.New("the answer is to another message")
