@@ -118,7 +118,8 @@ func (g *Gateway) chooseRoutes(m *inspection) {
 			m.routes = append(m.routes, r)
 		}
 	}
-	if len(m.routes) == 0 && m.kind != KindFacts && !m.asserted {
+	introduces := m.kind == KindDetails && m.partner.Asserts[AssertIdentity] // who the child is was what it had to say
+	if len(m.routes) == 0 && m.kind != KindFacts && !m.asserted && !introduces {
 		m.hold("went-nowhere", "no route carries this kind of message from this partner: add a route, then resolve this item")
 	}
 }
