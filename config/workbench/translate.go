@@ -85,17 +85,31 @@ func toV2(input []byte, p translate.Profile) (Translation, error) {
 	if err != nil {
 		return Translation{}, err
 	}
+	output, issues, err := translate.ToV2(bundle, p, metaOf(bundle))
+	return Translation{To: "v2", Output: output, Issues: issues}, err
+}
+
+// maxControlID is the longest MSH-10 of HL7 v2.5.1.
+const maxControlID = 20
+
+// metaOf reads what the message says about itself from the Bundle that is to become one.
+func metaOf(bundle *fhir.Node) translate.Meta {
 	meta := translate.Meta{Event: "REF^I12", ControlID: bundle.At("identifier.value").Text()}
+	if meta.ControlID == "" || len(meta.ControlID) > maxControlID {
+		meta.ControlID = "CAREGATE"
+	}
+	meta.Created, _ = time.Parse(time.RFC3339, bundle.Get("timestamp").Text()) // the zero time where it says none
 	for _, r := range fhir.Entries(bundle) {
 		if r.ResourceType() == "Task" && !slices.Contains([]string{"requested", "draft", "ready", "received"}, r.Get("status").Text()) {
 			meta.Event = "RRI^I12"
 		}
 	}
-	if len(meta.ControlID) > 20 || meta.ControlID == "" {
-		meta.ControlID = "CAREGATE"
+	for _, r := range fhir.Entries(bundle) { // a message that was v2 once says so
+		if parts := strings.Split(r.At("eventCoding.display").Text(), "^"); r.ResourceType() == "MessageHeader" && len(parts) > 1 {
+			meta.Event = parts[0] + "^" + parts[1]
+		}
 	}
-	output, issues, err := translate.ToV2(bundle, p, meta)
-	return Translation{To: "v2", Output: output, Issues: issues}, err
+	return meta
 }
 
 // Why returns the leaves at and below a path, "PID-3" or "PID-3[2].4".
