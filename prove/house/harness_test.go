@@ -2,6 +2,7 @@ package house
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -117,6 +118,7 @@ func writeConfig(t *testing.T, overlays ...string) string {
 // served is caregate serve as a process of its own.
 type served struct {
 	t              *testing.T
+	program        string // "" for the binary under proof
 	config, data   string
 	env            []string
 	args           []string // further flags of serve
@@ -167,7 +169,7 @@ func (s *served) launch() (before int64) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.cmd = exec.Command(binary(s.t), args...)
+	s.cmd = exec.Command(cmp.Or(s.program, binary(s.t)), args...)
 	s.cmd.Env, s.cmd.Stdout, s.cmd.Stderr = s.env, stdout, stderr
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
