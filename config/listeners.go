@@ -148,7 +148,7 @@ func (l *listener) serve(name string, log *slog.Logger) {
 	go func() {
 		defer close(l.done)
 		if err := l.receiver.Serve(ctx); err != nil && ctx.Err() == nil {
-			log.Error("listener stopped", "listener", name, "error", err)
+			log.Error("listener stopped", slog.String("listener", name), slog.Any("error", err))
 		}
 	}()
 }

@@ -35,5 +35,5 @@ type Route struct {
 	// Expires is how long a delivery is tried; delivery.expires where absent.
 	Expires time.Duration `yaml:"expires"`
 
-	file, path string
+	path string
 }

@@ -148,7 +148,7 @@ func (g *Gateway) keep(ctx context.Context, m *inspection) (adapters.Ack, ledger
 	}
 	ack := adapters.Ack{MessageID: accepted.Message, Code: m.code, Issues: m.issues, Duplicate: accepted.Duplicate}
 	if m.held != nil && !accepted.Duplicate {
-		g.Log.Warn("message waits for a person", "message", accepted.Message, "partner", m.partner.ID, "kind", m.held.Kind)
+		g.Log.Warn("message waits for a person", slog.String("message", accepted.Message), slog.String("partner", m.partner.ID), slog.String("kind", m.held.Kind))
 	}
 	if m.held != nil && m.code == adapters.CodeAccepted {
 		ack.Code = adapters.CodeHeld

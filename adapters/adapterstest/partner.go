@@ -126,9 +126,6 @@ func (a *answering) messages() []Request {
 	return out
 }
 
-// hang takes the connection and neither reads nor answers.
-func hang(p *partner, _ net.Conn) { <-p.stop }
-
 // swallow reads everything and never answers.
 func swallow(_ *partner, conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
 
