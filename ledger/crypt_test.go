@@ -38,8 +38,10 @@ func plant(t *testing.T, l *Ledger) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	must[LaneDue](t)(l.Record(ctx, Outcome{Delivery: d.ID, Token: token, State: DeliveryPending, Answer: text("answer"), Reason: text("reason"),
-		Work: []NewWork{{Kind: "x", Note: canary("deliverynote")}}}))
+	must[LaneDue](t)(l.Record(ctx, Outcome{
+		Delivery: d.ID, Token: token, State: DeliveryPending, Answer: text("answer"), Reason: text("reason"),
+		Work: []NewWork{{Kind: "x", Note: canary("deliverynote")}},
+	}))
 	must[LaneDue](t)(l.Decline(ctx, Decided{Delivery: d.ID, Prior: token, State: DeliveryHeld, DecisionBody: canary("declined"), Reason: text("declinedreason")}))
 	must[int](t)(l.Cancel(ctx, []string{d.ID}, text("cancelreason"), nil))
 	unknown := message("2", text("rawofunknown"), "")
