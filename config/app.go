@@ -127,6 +127,9 @@ func (a *App) Ledger() *ledger.Ledger { return a.ledger }
 
 // accept is the way in of every listener, whichever configuration is in force.
 func (a *App) accept(ctx context.Context, in adapters.Inbound) adapters.Ack {
+	if a.hooks != nil {
+		in.Received = a.options.Now() // the receivers' clock is not shifted
+	}
 	return a.Gateway().Accept(ctx, in)
 }
 

@@ -37,6 +37,7 @@ func TestMain(m *testing.M) {
 //	received VAR N TEXT   waits until that server has N bodies that hold TEXT
 //	flow NAME FILE        copies a payload of testdata/flows, its dates moved to today
 //	eventually TEXT ARG... repeats a command until stdout holds TEXT
+//	httpget URL           asks, and wants a 200
 //	exits CODE ARG...     runs a command that ends with exactly this code
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -51,7 +52,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": cmdServe, "hup": cmdHup, "stop": cmdStop, "kill": cmdKill, "log": cmdLog,
-			"exits": cmdExits, "server": cmdServer, "received": cmdReceived, "flow": cmdFlow, "eventually": cmdEventually,
+			"exits": cmdExits, "httpget": cmdGet, "server": cmdServer, "received": cmdReceived, "flow": cmdFlow, "eventually": cmdEventually,
 		},
 	})
 }
@@ -203,6 +204,15 @@ func cmdFlow(ts *testscript.TestScript, _ bool, args []string) {
 	payload, err := os.ReadFile(filepath.Join(ts.Getenv("FLOWS"), args[0]))
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), demo.Shift(payload, time.Now()), 0o600))
+}
+
+func cmdGet(ts *testscript.TestScript, neg bool, args []string) {
+	answer, err := http.Get(args[0])
+	ts.Check(err)
+	answer.Body.Close()
+	if (answer.StatusCode == http.StatusOK) == neg {
+		ts.Fatalf("%s answers %d", args[0], answer.StatusCode)
+	}
 }
 
 func cmdExits(ts *testscript.TestScript, _ bool, args []string) {
