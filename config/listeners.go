@@ -22,8 +22,9 @@ type Addresses struct {
 
 // listener is one bound address and, once it serves, the way to stop it.
 type listener struct {
+	open     func() (adapters.Receiver, error)
 	receiver adapters.Receiver
-	settings string // everything that a change of it makes another listener
+	settings string // a change of them makes another listener
 	cancel   context.CancelFunc
 	done     chan struct{}
 }
@@ -64,44 +65,85 @@ func (a *App) Addresses() Addresses {
 }
 
 // bind returns the listeners of a configuration: those that stand, and new ones, bound and
-// not serving. A listener whose settings changed at the same address is stopped first.
-func (a *App) bind(c Config) (listeners, error) {
-	wanted := listeners{}
-	var err error
-	add := func(name, settings string, open func() (adapters.Receiver, error)) {
-		have := a.listeners[name]
-		if have != nil && have.settings == settings {
+// not serving. Where one cannot be bound all stays as it was.
+func (a *App) bind(c Config) (wanted listeners, err error) {
+	wanted, inTheWay := listeners{}, listeners{}
+	for name, l := range a.wanted(c) {
+		if have := a.listeners[name]; have != nil && have.settings == l.settings {
 			wanted[name] = have
-			return
+			continue
 		}
-		if have != nil {
-			have.stop()
-			delete(a.listeners, name)
-		}
-		receiver, openErr := open()
-		if openErr != nil {
+		openErr := l.bind()
+		switch {
+		case openErr == nil:
+			wanted[name] = l
+		case a.listeners[name] != nil: // perhaps its predecessor has the address
+			inTheWay[name] = l
+		default:
 			err = errors.Join(err, fmt.Errorf("listener %s: %w", name, openErr))
-			return
 		}
-		wanted[name] = &listener{receiver: receiver, settings: settings}
 	}
+	for name, l := range inTheWay {
+		if err == nil {
+			err = a.supersede(name, l)
+			wanted[name] = l
+		}
+	}
+	if err == nil {
+		return wanted, nil
+	}
+	for name, l := range wanted {
+		switch {
+		case a.listeners[name] == l || l.receiver == nil:
+		case inTheWay[name] == l: // its predecessor is gone: better this one than none
+			a.listeners[name] = l
+		default:
+			l.stop()
+		}
+	}
+	if a.deliver != nil {
+		a.listeners.serve(a.options.Log)
+	}
+	return nil, err
+}
+
+// supersede stops a listener to bind the next one at its address, and brings it back where that fails.
+func (a *App) supersede(name string, next *listener) error {
+	have := a.listeners[name]
+	have.stop()
+	err := next.bind()
+	if err == nil {
+		delete(a.listeners, name)
+		return nil
+	}
+	again := &listener{open: have.open, settings: have.settings}
+	if again.bind() == nil {
+		a.listeners[name] = again
+	}
+	return fmt.Errorf("listener %s: %w", name, err)
+}
+
+// wanted are the listeners of a configuration, not bound.
+func (a *App) wanted(c Config) listeners {
 	web := c.Site.Listen
-	add(webListener, c.fingerprint(web.HTTP, web.TLS), func() (adapters.Receiver, error) { return a.web(c) })
+	all := listeners{webListener: {
+		settings: c.fingerprint(web.HTTP, web.TLS),
+		open:     func() (adapters.Receiver, error) { return a.web(c) },
+	}}
 	for _, p := range c.Partners {
 		if m := p.Endpoints.MLLP; m != nil && m.Listen != "" {
-			settings := c.fingerprint(m.Listen, m.TLS, m.Certificates, m.Applications, m.Insecure, m.Enhanced, c.Site.Limits)
-			add(mllpPrefix+p.ID, settings, func() (adapters.Receiver, error) { return a.mllpReceiver(c, p) })
-		}
-	}
-	if err != nil {
-		for name, l := range wanted {
-			if a.listeners[name] != l {
-				l.stop()
+			all[mllpPrefix+p.ID] = &listener{
+				settings: c.fingerprint(m.Listen, m.TLS, m.Certificates, m.Applications, m.Insecure, m.Enhanced, c.Site.Limits),
+				open:     func() (adapters.Receiver, error) { return a.mllpReceiver(c, p) },
 			}
 		}
-		return nil, err
 	}
-	return wanted, nil
+	return all
+}
+
+func (l *listener) bind() (err error) {
+	l.receiver, err = l.open()
+	return err
 }
 
 // fingerprint tells whether a listener has to be made anew: by its settings and by what its certificate files hold.
