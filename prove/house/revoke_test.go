@@ -1,0 +1,176 @@
+package house
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"caregate/gateway"
+	"caregate/ledger"
+)
+
+// withdrawn makes the consents inactive, as the guardian's consent unit does. It returns how
+// long the answer took: the withdrawal is effective when it is answered.
+func (h hearing) withdrawn(c circumstances) time.Duration {
+	h.t.Helper()
+	start := time.Now()
+	for _, clinic := range []string{"psych-clinic", "psych-clinic-north"} {
+		h.file(c, clinic, map[string]any{"status": "inactive"})
+	}
+	return time.Since(start)
+}
+
+// to finds one destination in a story.
+func to(e gateway.Explanation, destination string) gateway.Destination {
+	for _, d := range e.Destinations {
+		if d.Destination == destination {
+			return d
+		}
+	}
+	return gateway.Destination{}
+}
+
+// reasonOf is the code of the first reason for which the child's record stays in the newest decision.
+func reasonOf(d gateway.Destination) string {
+	for _, a := range slices.Backward(d.Attempts) {
+		for _, res := range a.Resources {
+			if strings.HasPrefix(res.Ref, "Patient/") && res.Withheld && explains(res) {
+				return res.Reasons[0].Code
+			}
+		}
+	}
+	return ""
+}
+
+// TestRevokedWhileItWaits: a clinic is down, the guardian revokes, the clinic comes back. The
+// twin is another child at the same time, whose guardian does not revoke.
+func TestRevokedWhileItWaits(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	s := newServed(t, writeConfig(t), w.environment(), false)
+	s.start()
+	story := readRefusals(t).Story
+	revoked, twin := hearing{t: t, s: s, w: w, child: 1}, hearing{t: t, s: s, w: w, child: 2}
+	w.northside.Down()
+	w.lakeside.Down()
+	ids := map[hearing]string{}
+	for _, h := range []hearing{revoked, twin} {
+		h.prepare(story)
+		ids[h] = h.refer(story)
+		h.until(ids[h], func(e gateway.Explanation) bool {
+			return !slices.ContainsFunc(h.clinics(e), func(d gateway.Destination) bool {
+				return d.State != ledger.DeliveryPending || len(d.Attempts) == 0
+			})
+		})
+	}
+	took := revoked.withdrawn(story)
+	if err := w.northside.Up(); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.lakeside.Up(); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range revoked.clinics(revoked.settled(ids[revoked])) {
+		if d.State != ledger.DeliveryDenied || reasonOf(d) != "status:inactive" {
+			t.Errorf("%s is %s for %q", d.Destination, d.State, reasonOf(d))
+		}
+	}
+	for _, d := range twin.clinics(twin.settled(ids[twin])) {
+		if d.State != ledger.DeliveryCompleted {
+			t.Errorf("the twin at %s is %s", d.Destination, d.State)
+		}
+	}
+	leaked, delivered := left(revoked.arrived()), left(twin.arrived())
+	if leaked != 0 || delivered != 2 {
+		t.Errorf("%d bodies of the revoked child, %d of the twin", leaked, delivered)
+	}
+	s.stop()
+	figure(t, 4, "revoked while it waits", 2, "bodies that left", leaked, "twin delivered", delivered, "answered after ms", took.Milliseconds())
+}
+
+// TestRevokedWhileItIsSent: the clinic has the bytes and has not answered when the guardian
+// revokes. What it has it has, and explain says that it may; nothing follows.
+func TestRevokedWhileItIsSent(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	s := newServed(t, writeConfig(t), w.environment(), false)
+	s.start()
+	story := readRefusals(t).Story
+	revoked, twin := hearing{t: t, s: s, w: w, child: 1}, hearing{t: t, s: s, w: w, child: 2}
+	held, release := make(chan struct{}, 100), make(chan struct{})
+	w.northside.Hold(func(msg []byte) {
+		if strings.Contains(string(msg), revoked.placer()) {
+			held <- struct{}{}
+			<-release
+		}
+	})
+	revoked.prepare(story)
+	id := revoked.refer(story)
+	select {
+	case <-held:
+	case <-time.After(20 * time.Second):
+		t.Fatalf("the referral did not reach the clinic\n%s", s.log())
+	}
+	took := revoked.withdrawn(story)
+	atAnswer := left(revoked.arrived())
+	close(release)
+	e := revoked.settled(id)
+	north := to(e, "northside.mllp")
+	if north.State != ledger.DeliveryDenied || reasonOf(north) != "status:inactive" {
+		t.Errorf("%s is %s for %q: %+v", north.Destination, north.State, reasonOf(north), north.Attempts)
+	}
+	after := left(revoked.arrived()) - atAnswer
+	if after != 0 {
+		t.Errorf("%d bodies left after the revocation was answered", after)
+	}
+	if len(north.Attempts) == 0 || north.Attempts[0].SHA256 == "" {
+		t.Error("explain does not tell of the body that the clinic may have")
+	}
+	if e := twin.play(story); to(e, "northside.mllp").State != ledger.DeliveryCompleted {
+		t.Errorf("the twin is %+v", e.Destinations)
+	}
+	s.stop()
+	figure(t, 4, "revoked while it is sent", 1, "bodies after the answer", after, "answered after ms", took.Milliseconds())
+}
+
+// TestRevokedBeforeTheFirstByte: the gateway stops between the recorded intent and the first
+// byte; the guardian revokes; the process dies there and starts again. Nothing leaves.
+func TestRevokedBeforeTheFirstByte(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	s := newServed(t, writeConfig(t), w.environment(), true)
+	s.start()
+	story := readRefusals(t).Story
+	revoked, twin := hearing{t: t, s: s, w: w, child: 1}, hearing{t: t, s: s, w: w, child: 2}
+	revoked.prepare(story)
+	twin.prepare(story)
+	s.hook(`{"stopAt":"intended"}`)
+	time.Sleep(100 * time.Millisecond) // until the file is read
+	ids := map[hearing]string{revoked: revoked.refer(story), twin: twin.refer(story)}
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(s.hooks + ".reached-intended"); err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("no intent was recorded")
+		}
+	}
+	took := revoked.withdrawn(story)
+	s.kill()
+	s.hook(`{}`)
+	s.start()
+	for _, d := range revoked.clinics(revoked.settled(ids[revoked])) {
+		if d.State != ledger.DeliveryDenied || reasonOf(d) != "status:inactive" {
+			t.Errorf("%s is %s for %q", d.Destination, d.State, reasonOf(d))
+		}
+	}
+	twin.settled(ids[twin])
+	leaked, delivered := left(revoked.arrived()), left(twin.arrived())
+	if leaked != 0 || delivered != 2 {
+		t.Errorf("%d bodies of the revoked child, %d of the twin", leaked, delivered)
+	}
+	s.stop()
+	figure(t, 4, "revoked between intent and first byte", 2, "bodies that left", leaked, "twin delivered", delivered, "answered after ms", took.Milliseconds())
+}
