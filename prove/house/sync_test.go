@@ -39,7 +39,7 @@ func newHeldSync(t *testing.T) *heldSync {
 }
 
 func (h *heldSync) hold() {
-	h.T.Helper()
+	h.Helper()
 	if err := os.WriteFile(h.file, nil, 0o600); err != nil {
 		h.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func (h *heldSync) hold() {
 
 // release lets the held syncs go; there must have been one.
 func (h *heldSync) release() {
-	h.T.Helper()
+	h.Helper()
 	if err := errors.Join(os.Remove(h.file+".reached"), os.Remove(h.file)); err != nil {
 		h.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func (h *heldSync) release() {
 
 // reached waits until a sync is held.
 func (h *heldSync) reached() {
-	h.T.Helper()
+	h.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 		_, err := os.Stat(h.file + ".reached")
 		if err == nil {
@@ -139,7 +139,7 @@ func (h *heldSync) senders() map[string]func(int) error {
 // nothingLeaves: a referral waits for a clinic that is down; the clinic comes back while
 // the sync is held, and gets nothing before its intent is on disk.
 func (h *heldSync) nothingLeaves() {
-	h.T.Helper()
+	h.Helper()
 	h.quiet(10 * time.Second)
 	h.town.northside.Down()
 	before := len(h.town.northside.Received())
