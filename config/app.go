@@ -61,7 +61,7 @@ func Build(ctx context.Context, c Config, o BuildOptions) (*App, error) {
 	if err := a.open(ctx, c); err != nil {
 		return nil, err
 	}
-	a.schedule = queue.NewHeap(queue.Options{PerDestination: c.Site.Delivery.PerDestination, Now: o.Now})
+	a.schedule = queue.NewHeap(queue.Options{PerDestination: c.Site.Delivery.PerDestination, Now: a.options.Now})
 	g, err := a.build(ctx, c, nil)
 	if err != nil {
 		return nil, errors.Join(err, a.Close())

@@ -67,12 +67,19 @@ type hearing struct {
 	s     *served
 	w     *town
 	child child
-	by    string // how the referral comes: mllp where empty, or fhir
+	by    string        // how the referral comes: mllp where empty, or fhir
+	ahead time.Duration // how far the clock of the gateway is ahead
+	again bool          // a further referral of the same child
 }
 
 // controlID and placer of the one referral of the child.
-func (h hearing) controlID() string { return fmt.Sprintf("HEARD%04d", int(h.child)) }
-func (h hearing) placer() string    { return fmt.Sprintf("PLACED-%04d", int(h.child)) }
+func (h hearing) controlID() string { return fmt.Sprintf("HEARD%04d", int(h.child)) + h.more() }
+func (h hearing) placer() string    { return fmt.Sprintf("PLACED-%04d", int(h.child)) + h.more() }
+
+func (h hearing) more() string { return strings.Repeat("X", one(h.again)) }
+
+// sent is a payload as the child's partners send it today, in the gateway's time.
+func (h hearing) sent(payload []byte) []byte { return later(h.child.of(dated(payload)), h.ahead) }
 
 // play introduces the child, files the consents, sends the referral, and returns what
 // caregate explain tells of it once every delivery has come to an end.
@@ -114,7 +121,7 @@ func (h hearing) cast(guardians map[string]authority) []byte {
 	if known != len(guardians) {
 		h.t.Fatalf("only %d of the guardians %v are in the cast", known, guardians)
 	}
-	return h.child.of(dated(bundle.JSON()))
+	return h.sent(bundle.JSON())
 }
 
 func (a authority) extension() *fhir.Node {
@@ -139,14 +146,14 @@ func (h hearing) file(c circumstances, clinic string, changes map[string]any) {
 	}
 	if c.WithChild {
 		bundle := fhir.NewResource("Bundle").SetText("type", "transaction")
-		for _, r := range fhir.Entries(parsed(h.t, h.cast(nil))) {
+		for _, r := range fhir.Entries(parsed(h.t, flow(h.t, "00-cast/cast-il-transaction.json"))) {
 			if r.ResourceType() == "Patient" {
 				bundle.Add("entry", entry(r))
 			}
 		}
 		form, method, path = bundle.Add("entry", entry(form)), "POST", ""
 	}
-	status, _, answer, err := h.s.as(from).Send(method, path, h.child.of(dated(form.JSON())))
+	status, _, answer, err := h.s.as(from).Send(method, path, h.sent(form.JSON()))
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -174,7 +181,7 @@ func (h hearing) refer(c circumstances) string {
 		if seen != len(c.Message) {
 			h.t.Fatalf("not all of %v are in the message", c.Message)
 		}
-		body := strings.ReplaceAll(string(h.child.of(dated(bundle.JSON()))), "SOC-2026-004411", h.placer())
+		body := strings.ReplaceAll(string(h.sent(bundle.JSON())), "SOC-2026-004411", h.placer())
 		return mustSend(h.t, h.s.as("cmo"), "POST", "", []byte(body))
 	}
 	conn, err := dial(h.s.addresses.MLLP["cmo"])
@@ -182,7 +189,7 @@ func (h hearing) refer(c circumstances) string {
 		h.t.Fatal(err)
 	}
 	defer conn.Close()
-	answer, err := conn.exchange(h.child.referral(h.t, h.controlID(), h.placer()), 20*time.Second)
+	answer, err := conn.exchange(h.sent(h.child.referral(h.t, h.controlID(), h.placer())), 20*time.Second)
 	if err != nil || answer.AcknowledgmentCode != "CA" || answer.AcknowledgedControlID != h.controlID() {
 		h.t.Fatalf("the referral was answered %+v, %v", answer, err)
 	}
