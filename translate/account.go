@@ -51,11 +51,18 @@ func (b *builder) classify(f *frame, class func(field, rep int, leaf value) (Cla
 		if f.seg.name == "MSH" && n <= 2 {
 			continue
 		}
-		for i, raw := range f.seg.reps(n) {
+		lost := f.seg.lost[n]
+		if lost != nil {
+			b.report(b.location(f, n), IssueBadValue, "not UTF-8, nor what MSH-18 says; left out")
+		}
+		for i, raw := range slices.Concat(f.seg.reps(n), lost) {
 			for _, at := range leavesOf(raw) {
 				path := hl7v2.Path{Segment: f.seg.name, Sequence: f.seg.seq, Field: n, Repetition: i + 1,
 					Component: at.comp, Subcomponent: at.sub}
-				c, to := class(n, i, value{{at.raw}, {itoa(max(at.comp, 1))}, {itoa(max(at.sub, 1))}})
+				c, to := Unread, ""
+				if lost == nil {
+					c, to = class(n, i, value{{at.raw}, {itoa(max(at.comp, 1))}, {itoa(max(at.sub, 1))}})
+				}
 				leaves = append(leaves, Leaf{Path: path.String(), Class: c, Target: to})
 				if at.raw == null {
 					b.report(path.String(), IssueDelete, "the sender asks to delete this; the element is absent")
@@ -125,7 +132,7 @@ func (b *builder) accountFrame(f *frame) []Leaf {
 
 // carriedAt names the element that the carrier of a field stands at.
 func (b *builder) carriedAt(f *frame, n int) string {
-	if _, ok := carrierOf(b.home(f), b.carrierName(f, n)); ok {
+	if _, ok := b.carriedFields(f)[n]; ok {
 		if name := b.home(f).ResourceType(); name != "" {
 			return name + ".extension"
 		}
@@ -222,18 +229,18 @@ func (b *builder) carryField(f *frame, n int) {
 	reps := f.seg.reps(n)
 	marks := b.anchors(f, n)
 	if len(marks) == 0 {
-		addCarrier(b.home(f), b.carrierName(f, n), f.seg.field(n))
+		b.carryAt(b.home(f), b.carrierName(f, n), f.seg.field(n))
 		return
 	}
 	if marks[0].whole || len(marks) != len(reps) {
 		if !marks[0].place.carry(b.carrierName(f, n), f.seg.field(n)) {
-			addCarrier(b.home(f), b.carrierName(f, n), f.seg.field(n))
+			b.carryAt(b.home(f), b.carrierName(f, n), f.seg.field(n))
 		}
 		return
 	}
 	for _, m := range marks {
 		if !m.place.carry(b.carrierName(f, n), reps[m.rep]) {
-			addCarrier(b.home(f), b.carrierName(f, n), f.seg.field(n))
+			b.carryAt(b.home(f), b.carrierName(f, n), f.seg.field(n))
 			return
 		}
 	}

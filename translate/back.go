@@ -56,15 +56,8 @@ func (j *job) carriedSeqs(f *frame) []int {
 
 // carriedFields returns the fields that the home of the segment carries.
 func (j *job) carriedFields(f *frame) map[int]string {
-	fields := map[int]string{}
-	prefix := strings.TrimSuffix(carrierURL(j.carrierName(f, 0)), "0")
-	for _, ext := range j.home(f).Get("extension").Items() {
-		digits, ok := strings.CutPrefix(ext.Get("url").Text(), prefix)
-		if ref, isField := parseRef("XXX-" + digits); ok && isField && ref.field < 200 {
-			fields[ref.field] = safeRaw(ext.Get("valueString").Text())
-		}
-	}
-	return fields
+	segment, _, _ := strings.Cut(j.carrierName(f, 0), "-")
+	return j.carriers(j.home(f))[segment]
 }
 
 // backField returns the repetitions of one field: what was carried, where the elements
@@ -73,7 +66,7 @@ func (j *job) backField(f *frame, n int) []string {
 	if j.restricted(f.table, n) {
 		return nil
 	}
-	if raw, ok := carrierOf(j.home(f), j.carrierName(f, n)); ok {
+	if raw, ok := j.carriedFields(f)[n]; ok {
 		reps := strings.Split(raw, "~")
 		f.seg.put(n, reps)
 		if j.agrees(f, n, reps) {

@@ -97,20 +97,16 @@ func (b *builder) unify(f *frame) {
 		if !bound.own || bound.node.ResourceType() == "" {
 			continue
 		}
-		for n := 2; ; n++ {
-			first := b.ids[bound.node.Ref()]
-			if first == nil {
-				b.ids[bound.node.Ref()] = bound.node
-				break
-			}
-			if first == bound.node {
-				break
-			}
-			if same(first, bound.node) {
-				b.replace(f, i, first)
-				break
-			}
-			bound.node.Set("id", fhir.NewString(b.id(bound.name, first.ID()+"#"+itoa(n))))
+		ref := bound.node.Ref()
+		first := b.ids[ref]
+		switch {
+		case first == nil:
+			b.ids[ref] = bound.node
+		case same(first, bound.node):
+			b.replace(f, i, first)
+		default:
+			b.again[ref]++
+			bound.node.Set("id", fhir.NewString(b.id(bound.name, first.ID()+"#"+itoa(b.again[ref]+1))))
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"caregate/fhir"
@@ -147,9 +146,14 @@ func TestWayBack(t *testing.T) {
 	t.Parallel()
 	p := flowProfile(t)
 	kept, total, unread := 0, 0, 0
+	sets := map[string][2]int{}
 	for name, m := range messages(t) {
 		code := m.Get("MSH-9.1")
-		if code != "REF" && code != "RRI" && code != "ACK" && (code != "ADT" || !strings.Contains(name, "-")) {
+		maps, err := loaded()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if maps.structureOf(code, m.Get("MSH-9.2")) == nil {
 			continue
 		}
 		r, err := ToFHIR(m, p)
@@ -171,8 +175,10 @@ func TestWayBack(t *testing.T) {
 		}
 		k, n, u := inPlace(t, name, m, back, r.Leaves)
 		kept, total, unread = kept+k, total+n, unread+u
+		sets[code] = [2]int{sets[code][0] + k, sets[code][1] + n}
 	}
 	t.Logf("leaves in place: %d of %d (%.2f %%); %d more are issues", kept, total, 100*float64(kept)/float64(max(total, 1)), unread)
+	t.Logf("in place, of: %v", sets)
 	if total == 0 || kept != total {
 		t.Errorf("%d of %d leaves are not in place", total-kept, total)
 	}

@@ -265,6 +265,46 @@ func carrierOf(home *fhir.Node, location string) (string, bool) {
 	return "", false
 }
 
+// carriers returns what a resource carries, by segment and field. It is read once: a
+// resource may carry thousands of notes.
+func (j *job) carriers(home *fhir.Node) map[string]map[int]string {
+	if have, ok := j.index[home]; ok {
+		return have
+	}
+	fields := map[string]map[int]string{}
+	for _, ext := range home.Get("extension").Items() {
+		if location, ok := strings.CutPrefix(ext.Get("url").Text(), carrierURL("")); ok {
+			noteCarrier(fields, location, safeRaw(ext.Get("valueString").Text()))
+		}
+	}
+	if j.index == nil {
+		j.index = map[*fhir.Node]map[string]map[int]string{}
+	}
+	j.index[home] = fields
+	return fields
+}
+
+// noteCarrier enters the field at "NTE(3)-2"; the first of two wins.
+func noteCarrier(fields map[string]map[int]string, location, raw string) {
+	segment, digits, ok := strings.Cut(location, "-")
+	if !ok || len(digits) > 3 || !integerForm.MatchString(digits) || digits[0] == '-' {
+		return
+	}
+	if fields[segment] == nil {
+		fields[segment] = map[int]string{}
+	}
+	if _, twice := fields[segment][atoi(digits)]; !twice {
+		fields[segment][atoi(digits)] = raw
+	}
+}
+
+// carryAt puts a field on a resource, or on an element without one of its own.
+func (j *job) carryAt(home *fhir.Node, location, raw string) {
+	fields := j.carriers(home)
+	addCarrier(home, location, raw)
+	noteCarrier(fields, location, raw)
+}
+
 // foreign tells whether the element carries another field of the same segment, and so is not ours.
 func (p place) foreign(segment, location string) bool {
 	for _, ext := range p.extensionsOf(false).Get("extension").Items() {

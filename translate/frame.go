@@ -12,12 +12,14 @@ import (
 type job struct {
 	p       *Profile
 	maps    *maps
-	trigger string     // "I12"
-	segs    []*segment // the message: all of it on the way to FHIR, what is written so far on the way back
+	trigger string              // "I12"
+	segs    []*segment          // the message: all of it on the way to FHIR, what is written so far on the way back
+	firsts  map[string]*segment // the first of each name
 	singles map[string]*fhir.Node
 	issues  []Issue
-	places  map[*fhir.Node]string // where a resource stands in the Bundle, on the way back
-	wayBack bool                  // no Meta: the message is rebuilt as it came, not sent to a partner
+	index   map[*fhir.Node]map[string]map[int]string // what resources carry
+	places  map[*fhir.Node]string                    // where a resource stands in the Bundle, on the way back
+	wayBack bool                                     // no Meta: the message is rebuilt as it came, not sent to a partner
 }
 
 // single names the resources of which a message has one, so that any segment may refer to it.
@@ -192,13 +194,16 @@ func (j *job) subject(subject string, f *frame) string {
 }
 
 // first returns the first segment of that name.
-func (j *job) first(name string) *segment {
-	for _, s := range j.segs {
-		if s.name == name {
-			return s
-		}
+func (j *job) first(name string) *segment { return j.firsts[name] }
+
+// note remembers a segment as the first of its name.
+func (j *job) note(seg *segment) {
+	if j.firsts == nil {
+		j.firsts = map[string]*segment{}
 	}
-	return nil
+	if j.firsts[seg.name] == nil {
+		j.firsts[seg.name] = seg
+	}
 }
 
 // report adds an issue.

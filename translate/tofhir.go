@@ -23,6 +23,9 @@ func ToFHIR(m *hl7v2.Message, p Profile) (Result, error) {
 		return Result{}, err
 	}
 	j := &job{p: &p, maps: maps, segs: readSegments(m), singles: map[string]*fhir.Node{}, wayBack: true}
+	for _, seg := range j.segs {
+		j.note(seg)
+	}
 	msh := j.first("MSH")
 	j.trigger = msh.text(9, 2)
 	s := maps.structureOf(msh.text(9, 1), j.trigger)
@@ -34,7 +37,7 @@ func ToFHIR(m *hl7v2.Message, p Profile) (Result, error) {
 		s = maps.structures["ANY"]
 		j.report("MSH-9", IssueUnmapped, "message structure has no table yet; only MSH, MSA and PID are read")
 	}
-	b := &builder{job: j, ids: map[string]*fhir.Node{}}
+	b := &builder{job: j, latest: map[string]int{}, counts: map[counted]int{}, ids: map[string]*fhir.Node{}, again: map[string]int{}, linked: map[linked]bool{}}
 	b.build(s)
 	leaves := b.account()
 	return Result{Bundle: b.bundle(), Issues: once(j.issues), Leaves: leaves}, nil
@@ -43,8 +46,10 @@ func ToFHIR(m *hl7v2.Message, p Profile) (Result, error) {
 // once drops issues that two rows of one field both found.
 func once(issues []Issue) []Issue {
 	var out []Issue
+	seen := map[Issue]bool{}
 	for _, i := range issues {
-		if !slices.Contains(out, i) {
+		if !seen[i] {
+			seen[i] = true
 			out = append(out, i)
 		}
 	}
@@ -55,15 +60,35 @@ func once(issues []Issue) []Issue {
 type builder struct {
 	*job
 	frames []*frame
+	latest map[string]int        // segment or table name -> the frame that has it last
+	counts map[counted]int       // how many of a segment stand under a frame
 	ids    map[string]*fhir.Node // "Type/id" -> resource
+	linked map[linked]bool       // references that are set
+	again  map[string]int        // "Type/id" -> how many different resources had that key
 	whole  []*fhir.Node          // segments carried whole
+}
+
+// counted is a segment name under a frame.
+type counted struct {
+	parent *frame
+	name   string
+}
+
+// linked is a reference at an element of a resource.
+type linked struct {
+	root         *fhir.Node
+	element, ref string
 }
 
 // build reads each segment in its frame, then the links, which need all frames.
 func (b *builder) build(s *structure) {
 	b.singles["Bundle"] = fhir.NewResource("Bundle")
-	for _, seg := range b.segs {
-		b.frames = append(b.frames, b.open(s, seg))
+	for i, seg := range b.segs {
+		f := b.open(s, seg)
+		b.frames = append(b.frames, f)
+		if f.row != nil {
+			b.latest[seg.name], b.latest[f.row.table] = i, i
+		}
 	}
 	for _, first := range []string{"MSH", "PID", "RF1", ""} { // the keys of the others may need these
 		for _, f := range b.frames {
@@ -91,7 +116,7 @@ func (b *builder) build(s *structure) {
 
 // open finds the row of the structure whose parent is nearest before the segment.
 func (b *builder) open(s *structure, seg *segment) *frame {
-	f := &frame{seg: seg, marks: map[int][]mark{}, ordinal: 1}
+	f := &frame{seg: seg, marks: map[int][]mark{}}
 	best := -1
 	for i := range s.rows {
 		r := &s.rows[i]
@@ -107,32 +132,26 @@ func (b *builder) open(s *structure, seg *segment) *frame {
 	if f.row != nil && f.row.table != "-" {
 		f.table = b.maps.segments[f.row.table]
 	}
-	if f.table != nil && b.taken(f.table) {
+	if f.table != nil && b.taken(f.row.table, f.table) {
 		f.table = nil
 	}
-	for _, other := range b.frames {
-		if other.seg.name == seg.name && other.parent == f.parent {
-			f.ordinal++
-		}
-	}
+	at := counted{f.parent, seg.name}
+	b.counts[at]++
+	f.ordinal = b.counts[at]
 	return f
 }
 
 // taken tells whether a table that writes into resources of which a message has one has
 // been used: a second PID must not add to the first child.
-func (b *builder) taken(t *table) bool {
+func (b *builder) taken(name string, t *table) bool {
 	for i := range t.rows {
 		r := &t.rows[i]
 		if r.mapName == "element" || (r.mapName == "new" && !slices.Contains(single, r.target.resource)) {
 			return false
 		}
 	}
-	for _, f := range b.frames {
-		if f.table == t {
-			return true
-		}
-	}
-	return false
+	_, used := b.latest[name]
+	return used && len(t.rows) > 0
 }
 
 // parentOf returns the nearest frame that a row may belong to; the message itself is before all.
@@ -140,16 +159,16 @@ func (b *builder) parentOf(r *structureRow) (int, *frame) {
 	if len(r.under) == 0 {
 		return 0, nil
 	}
-	for i, f := range slices.Backward(b.frames) {
-
-		if f.row == nil {
-			continue
-		}
-		if slices.Contains(r.under, f.seg.name) || slices.Contains(r.under, f.row.table) {
-			return i + 1, f
+	nearest := -1
+	for _, name := range r.under {
+		if i, ok := b.latest[name]; ok {
+			nearest = max(nearest, i)
 		}
 	}
-	return -1, nil
+	if nearest < 0 {
+		return -1, nil
+	}
+	return nearest + 1, b.frames[nearest]
 }
 
 // make runs the rows that create resources and elements.
@@ -334,10 +353,10 @@ func (b *builder) link(f *frame) {
 
 // refer adds a reference, once.
 func (b *builder) refer(r *row, root *fhir.Node, ref string) {
-	for _, p := range r.target.find(root) {
-		if p.node.Get("reference").Text() == ref {
-			return
-		}
+	at := linked{root, r.target.text, ref}
+	if b.linked[at] {
+		return
 	}
+	b.linked[at] = true
 	r.target.put(root, fhir.NewObject().SetText("reference", ref), "")
 }

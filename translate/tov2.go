@@ -46,15 +46,21 @@ type writer struct {
 	all       []*fhir.Node
 	index     map[*fhir.Node]int
 	used      map[*fhir.Node]bool
+	byRef     map[string]*fhir.Node // "Type/id" and fullUrl
 	seqs      map[string]int
 }
 
 // gather indexes the Bundle and picks the resources of which a message has one.
 func (w *writer) gather(bundle *fhir.Node) {
-	w.seqs = map[string]int{}
+	w.seqs, w.byRef = map[string]int{}, map[string]*fhir.Node{}
 	w.singles["Bundle"] = bundle
 	for i, n := range fhir.Entries(bundle) {
 		w.all = append(w.all, n)
+		for _, ref := range []string{n.Ref(), bundle.Get("entry").Item(i).Get("fullUrl").Text()} {
+			if ref != "" && w.byRef[ref] == nil {
+				w.byRef[ref] = n
+			}
+		}
 		w.index[n] = i
 		w.places[n] = "Bundle.entry[" + itoa(i) + "].resource"
 	}
@@ -93,18 +99,11 @@ func (w *writer) ofType(name string) []*fhir.Node {
 // resolve returns the resource of the Bundle that a reference leads to, nil for none.
 func (w *writer) resolve(reference *fhir.Node) *fhir.Node {
 	ref := reference.Get("reference").Text()
-	if ref == "" {
-		return nil
+	if n := w.byRef[ref]; n != nil || ref == "" {
+		return n
 	}
-	for _, n := range w.all {
-		if own := n.Ref(); own != "" && (ref == own || strings.HasSuffix(ref, "/"+own)) {
-			return n
-		}
-	}
-	for _, entry := range w.singles["Bundle"].Get("entry").Items() {
-		if entry.Get("fullUrl").Text() == ref {
-			return entry.Get("resource")
-		}
+	if parts := strings.Split(ref, "/"); len(parts) > 2 {
+		return w.byRef[strings.Join(parts[len(parts)-2:], "/")]
 	}
 	return nil
 }
@@ -324,4 +323,5 @@ func (w *writer) append(seg *segment) {
 	w.seqs[seg.name]++
 	seg.seq = w.seqs[seg.name]
 	w.segs = append(w.segs, seg)
+	w.note(seg)
 }

@@ -2,6 +2,7 @@ package translate
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"caregate/hl7v2"
 )
@@ -139,6 +140,7 @@ type segment struct {
 	name   string
 	seq    int // which of its name, 1-based
 	fields [][]string
+	lost   map[int][]string // fields that are not UTF-8: FHIR cannot hold them
 }
 
 // reps returns the repetitions of field n, nil where it is empty.
@@ -205,11 +207,23 @@ func readSegments(m *hl7v2.Message) []*segment {
 		seen[s.Name()]++
 		seg := &segment{name: s.Name(), seq: seen[s.Name()]}
 		for n := 1; n <= s.FieldCount(); n++ {
-			seg.put(n, readField(seg.name, n, s.Field(n), m.Delimiters()))
+			reps := readField(seg.name, n, s.Field(n), m.Delimiters())
+			if !utf8.ValidString(s.Field(n).Raw()) {
+				seg.lost, reps = lose(seg.lost, n, reps), nil
+			}
+			seg.put(n, reps)
 		}
 		segs = append(segs, seg)
 	}
 	return segs
+}
+
+func lose(lost map[int][]string, n int, reps []string) map[int][]string {
+	if lost == nil {
+		lost = map[int][]string{}
+	}
+	lost[n] = reps
+	return lost
 }
 
 // readField reads the repetitions of one field. MSH-1 and MSH-2 become the default ones.
