@@ -73,7 +73,7 @@ func (g *Gateway) decline(ctx context.Context, d ledger.Delivery, v *verdict, st
 		decided.Work = []ledger.NewWork{{Kind: "delivery-" + state, Partner: d.Destination, Remedy: remedyOf(v, reason)}}
 	}
 	if _, err := g.Ledger.Decline(ctx, decided); err != nil {
-		g.Log.Warn("decision not recorded, it will be made again", slog.String("delivery", d.ID), slog.Any("error", err))
+		g.Log.Info("decision not recorded, it will be made again", slog.String("delivery", d.ID), slog.Any("error", err))
 	}
 }
 
