@@ -18,10 +18,10 @@ import (
 
 // asked is what release decides about: content of one child, for one route.
 type asked struct {
-	route   Route
-	child   string
-	bundle  *fhir.Node // a copy that release may change
-	out     adapters.Outbound
+	route  Route
+	child  string
+	bundle *fhir.Node // a copy that release may change
+	out    adapters.Outbound
 }
 
 // verdict is what release found, for the ledger and for explain. It holds no content.
