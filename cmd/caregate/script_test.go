@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -31,10 +32,12 @@ func TestMain(m *testing.M) {
 //
 //	serve NAME ARG...     starts "caregate serve ARG...", sets $HTTP and $MLLP_partner
 //	hup NAME WORDS        sends SIGHUP, waits until its log says WORDS, and sets the addresses anew
-//	stop NAME, kill NAME  SIGTERM, which must exit 0; SIGKILL
+//	end NAME, crash NAME SIGTERM, which must exit 0; SIGKILL
 //	log NAME REGEXP...    what it wrote to stderr so far
 //	server VAR            starts a FHIR server that takes everything, sets $VAR to its URL
 //	received VAR N TEXT   waits until that server has N bodies that hold TEXT
+//	repeats VAR N TEXT    waits until it has N such bodies, all with one key and the same bytes
+//	reached FILE          waits until a file is there, and removes it
 //	flow NAME FILE        copies a payload of testdata/flows, its dates moved to today
 //	eventually TEXT ARG... repeats a command until stdout holds TEXT
 //	httpget URL           asks, and wants a 200
@@ -51,8 +54,8 @@ func TestScripts(t *testing.T) {
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve": cmdServe, "hup": cmdHup, "stop": cmdStop, "kill": cmdKill, "log": cmdLog,
-			"exits": cmdExits, "httpget": cmdGet, "server": cmdServer, "received": cmdReceived, "flow": cmdFlow, "eventually": cmdEventually,
+			"serve": cmdServe, "hup": cmdHup, "end": cmdStop, "crash": cmdKill, "log": cmdLog,
+			"exits": cmdExits, "repeats": cmdRepeats, "reached": cmdReached, "httpget": cmdGet, "server": cmdServer, "received": cmdReceived, "flow": cmdFlow, "eventually": cmdEventually,
 		},
 	})
 }
@@ -163,7 +166,7 @@ func cmdServer(ts *testscript.TestScript, _ bool, args []string) {
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		s.mu.Lock()
-		s.bodies = append(s.bodies, r.Method+" "+r.URL.Path+" "+string(body))
+		s.bodies = append(s.bodies, r.Method+" "+r.URL.Path+" "+r.Header.Get("Idempotency-Key")+" "+string(body))
 		s.mu.Unlock()
 		w.Header().Set("Content-Type", "application/fhir+json")
 		if r.Method == http.MethodGet {
@@ -177,18 +180,32 @@ func cmdServer(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], web.URL)
 }
 
-func cmdReceived(ts *testscript.TestScript, _ bool, args []string) {
-	s := ts.Value("servers").(map[string]*server)[args[0]]
-	count := func() (n int) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		for _, b := range s.bodies {
-			if strings.HasPrefix(b, "POST") && strings.Contains(b, args[2]) {
-				n++
-			}
+// posted returns the requests that hold a text.
+func posted(ts *testscript.TestScript, name, text string) (some []string) {
+	s := ts.Value("servers").(map[string]*server)[name]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range s.bodies {
+		if strings.HasPrefix(b, "POST") && strings.Contains(b, text) {
+			some = append(some, b)
 		}
-		return n
 	}
+	return some
+}
+
+func cmdRepeats(ts *testscript.TestScript, _ bool, args []string) {
+	cmdReceived(ts, false, args)
+	if different := slices.Compact(posted(ts, args[0], args[2])); len(different) != 1 {
+		ts.Fatalf("%d different requests hold %q", len(different), args[2])
+	}
+}
+
+func cmdReached(ts *testscript.TestScript, _ bool, args []string) {
+	await(ts, args[0], func() bool { return os.Remove(ts.MkAbs(args[0])) == nil })
+}
+
+func cmdReceived(ts *testscript.TestScript, _ bool, args []string) {
+	count := func() int { return len(posted(ts, args[0], args[2])) }
 	if args[1] == "0" { // nothing more can come: the script made sure before
 		if n := count(); n > 0 {
 			ts.Fatalf("%d bodies hold %q", n, args[2])

@@ -64,6 +64,7 @@ func sendV2(ctx context.Context, file []byte, address string) ([]Answer, error) 
 		return nil, fmt.Errorf("%w: nobody listens at %s", ErrUnavailable, address)
 	}
 	defer func() { _ = conn.Close() }()
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 	_ = conn.SetDeadline(time.Now().Add(sendTimeout)) // a broken connection shows when it is used
 	frames := hl7v2.NewFrameReader(conn, maxAnswer)
 	answers := []Answer{}
