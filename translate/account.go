@@ -57,8 +57,10 @@ func (b *builder) classify(f *frame, class func(field, rep int, leaf value) (Cla
 		}
 		for i, raw := range slices.Concat(f.seg.reps(n), lost) {
 			for _, at := range leavesOf(raw) {
-				path := hl7v2.Path{Segment: f.seg.name, Sequence: f.seg.seq, Field: n, Repetition: i + 1,
-					Component: at.comp, Subcomponent: at.sub}
+				path := hl7v2.Path{
+					Segment: f.seg.name, Sequence: f.seg.seq, Field: n, Repetition: i + 1,
+					Component: at.comp, Subcomponent: at.sub,
+				}
 				c, to := Unread, ""
 				if lost == nil {
 					c, to = class(n, i, value{{at.raw}, {itoa(max(at.comp, 1))}, {itoa(max(at.sub, 1))}})

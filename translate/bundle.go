@@ -140,13 +140,13 @@ func (b *builder) finish() {
 		return
 	}
 	if head.Get("source") == nil {
-		head.Set("source", fhir.NewObject().Set("_endpoint", absent("unknown")))
+		head.Set("source", fhir.NewObject().Set("_endpoint", unsaid()))
 	}
 	if head.Get("eventCoding") == nil {
-		head.Set("eventCoding", absent("unknown"))
+		head.Set("eventCoding", unsaid())
 	}
 	if to := head.At("destination[0]"); to != nil && to.Get("endpoint") == nil && to.Get("_endpoint") == nil {
-		to.Set("_endpoint", absent("unknown"))
+		to.Set("_endpoint", unsaid())
 	}
 }
 

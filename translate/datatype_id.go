@@ -128,7 +128,7 @@ func (endpointConverter) to(_ *call, v value) *fhir.Node {
 	if uri := universalURI(v.text(2), v.text(3)); uri != "" {
 		return n.SetText("endpoint", uri)
 	}
-	return n.Set("_endpoint", absent("unknown"))
+	return n.Set("_endpoint", unsaid())
 }
 
 func (endpointConverter) from(_ *call, n *fhir.Node) value {
@@ -136,10 +136,10 @@ func (endpointConverter) from(_ *call, n *fhir.Node) value {
 	return value(nil).set(1, n.Get("name").Text()).set(2, id).set(3, kind)
 }
 
-// absent is a primitive without a value, for a reason of the data-absent-reason code system.
-func absent(reason string) *fhir.Node {
+// unsaid is an element that must be there and whose value is unknown (data-absent-reason).
+func unsaid() *fhir.Node {
 	ext := fhir.NewObject().SetText("url", "http://hl7.org/fhir/StructureDefinition/data-absent-reason").
-		SetText("valueCode", reason)
+		SetText("valueCode", "unknown")
 	return fhir.NewObject().Set("extension", fhir.NewArray(ext))
 }
 

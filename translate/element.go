@@ -149,6 +149,7 @@ func (s step) places(n *fhir.Node) []place {
 			}
 		}
 		return nil
+	case appended, indexed, picked:
 	}
 	var out []place
 	for i, item := range n.Get(s.name).Items() {

@@ -137,7 +137,7 @@ func (j *job) test(t test, f *frame) bool {
 	case "valued":
 		return j.subject(t.subject, f) != ""
 	case "present", "absent":
-		return (j.exists(t.subject, f)) == (t.verb == "present")
+		return j.exists(t.subject, f) == (t.verb == "present")
 	}
 	have := j.subject(t.subject, f)
 	found := false

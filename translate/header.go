@@ -9,8 +9,10 @@ import (
 // header writes MSH: as the message came on the way back, else from the profile and the Meta.
 func (w *writer) header(code, structure string) {
 	if w.wayBack {
-		f := &frame{seg: &segment{name: "MSH", seq: 1}, row: &structureRow{segment: "MSH", table: "MSH"},
-			table: w.maps.segments["MSH"], ordinal: 1}
+		f := &frame{
+			seg: &segment{name: "MSH", seq: 1}, row: &structureRow{segment: "MSH", table: "MSH"},
+			table: w.maps.segments["MSH"], ordinal: 1,
+		}
 		if n := w.singles["MessageHeader"]; n != nil {
 			f.bind("MessageHeader", n, true)
 		}

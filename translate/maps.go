@@ -83,8 +83,10 @@ type structureRow struct {
 var loaded = sync.OnceValues(loadMaps)
 
 func loadMaps() (*maps, error) {
-	m := &maps{segments: map[string]*table{}, datatypes: map[string]*table{},
-		codes: map[string]*codeTable{}, structures: map[string]*structure{}}
+	m := &maps{
+		segments: map[string]*table{}, datatypes: map[string]*table{},
+		codes: map[string]*codeTable{}, structures: map[string]*structure{},
+	}
 	err := fs.WalkDir(tables, "tables", func(file string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(file, ".tsv") {
 			return err

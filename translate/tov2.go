@@ -17,8 +17,10 @@ func ToV2(bundle *fhir.Node, p Profile, m Meta) ([]byte, []Issue, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	w := &writer{job: &job{p: &p, maps: maps, singles: map[string]*fhir.Node{}, places: map[*fhir.Node]string{}, wayBack: m.ControlID == ""},
-		meta: m, index: map[*fhir.Node]int{}, used: map[*fhir.Node]bool{}}
+	w := &writer{
+		job:  &job{p: &p, maps: maps, singles: map[string]*fhir.Node{}, places: map[*fhir.Node]string{}, wayBack: m.ControlID == ""},
+		meta: m, index: map[*fhir.Node]int{}, used: map[*fhir.Node]bool{},
+	}
 	w.gather(bundle)
 	code, trigger, structure := w.event()
 	w.trigger = trigger

@@ -35,8 +35,10 @@ func clinicProfile(t *testing.T) Profile {
 	return p
 }
 
-var sent = Meta{Event: "REF^I12", ControlID: "SOCGW0000001", Created: time.Date(2026, 10, 27, 14, 6, 0, 0, time.UTC),
-	OriginPartner: "cmo", OriginControlID: "CMO000004411"}
+var sent = Meta{
+	Event: "REF^I12", ControlID: "SOCGW0000001", Created: time.Date(2026, 10, 27, 14, 6, 0, 0, time.UTC),
+	OriginPartner: "cmo", OriginControlID: "CMO000004411",
+}
 
 func render(t *testing.T, bundle *fhir.Node, p Profile, m Meta) (*hl7v2.Message, []Issue) {
 	t.Helper()
