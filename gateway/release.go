@@ -101,10 +101,10 @@ func (g *Gateway) decide(ctx context.Context, a *asked) (*verdict, error) {
 			v.Elements = append(v.Elements, r.Ref+"#"+path)
 		}
 	}
-	switch v.Missing = missingNeed(a, v.Decision); {
-	case v.Decision.Effect == policy.Deny:
+	if v.Decision.Effect == policy.Deny {
 		return v, errDenied
-	case v.Missing != "":
+	}
+	if v.Missing = missingNeed(a, v.Decision); v.Missing != "" {
 		return v, errHeld
 	}
 	return v, nil
