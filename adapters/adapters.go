@@ -34,9 +34,9 @@ type Ack struct {
 
 // Issue is one located problem of a message. It never carries a value of the message.
 type Issue struct {
-	Location string // "PID-3[2].1" or "Bundle.entry[3].resource.status"
-	Code     Code
-	Text     string // what is wrong and what to do, in plain words
+	Location string `json:"location,omitempty"` // "PID-3[2].1" or "Bundle.entry[3].resource.status"
+	Code     Code   `json:"code"`
+	Text     string `json:"text"` // what is wrong and what to do, in plain words
 }
 
 // Accept is the pipeline's one way in, as receivers see it.
