@@ -13,7 +13,14 @@ type evaluation struct {
 	zone   *time.Location
 	all    []*directive // of this child
 	usable []*directive
+	idle   []idle
 	facts  *Facts
+}
+
+// idle is a consent that is over or not in force yet, and what it would take to use it.
+type idle struct {
+	*directive
+	needs string
 }
 
 // Evaluate computes the facts of a request. It never fails: what cannot be read counts against disclosure.
@@ -40,6 +47,9 @@ const majority = 18 // years, in every jurisdiction that is modelled
 func (e *evaluation) file(d *directive) {
 	unused := func(code, needs string) {
 		e.facts.Unused = append(e.facts.Unused, Unused{d.ref, code, needs})
+		if d.root != nil && len(d.problems) == 0 {
+			e.idle = append(e.idle, idle{d, needs})
+		}
 	}
 	if strings.HasPrefix(d.patient, "Patient/") && !e.req.Child.Is(d.patient) {
 		return

@@ -12,6 +12,9 @@ import (
 func (f Facts) Nearest(resource Resource) Near {
 	e := f.evaluation
 	q := e.question(newItem(resource, &e.req.Child))
+	if n, found := e.over(q); found {
+		return n
+	}
 	var best Near
 	least := -1
 	for _, d := range e.usable {
@@ -23,6 +26,19 @@ func (f Facts) Nearest(resource Resource) Near {
 		}
 	}
 	return best
+}
+
+// over answers a consent that would permit it if it were in force: withdrawn, run out or
+// not begun. That it is not says more than what any other consent lacks.
+func (e *evaluation) over(q *question) (Near, bool) {
+	for _, d := range e.idle {
+		for _, p := range d.root.permits(nil) {
+			if p.when.missed(q, true)&^missPeriod == 0 {
+				return Near{d.ref, p.path, d.needs}, true
+			}
+		}
+	}
+	return Near{}, false
 }
 
 // recipientWeight makes a form for someone else a far miss: adding a recipient is a new consent in all but name.
