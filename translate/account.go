@@ -107,12 +107,16 @@ func (b *builder) accountFrame(f *frame) []Leaf {
 	stands := b.standing(f)
 	before := b.issues
 	back := b.rebuild(f)
+	carried := false
 	for n := 1; n <= len(f.seg.fields); n++ {
 		if want := f.seg.field(n); strings.Trim(want, "~^&") != "" && back.field(n) != want && !b.withheld(f, n) {
 			b.carryField(f, n)
+			carried = true
 		}
 	}
-	back = b.rebuild(f)
+	if carried {
+		back = b.rebuild(f)
+	}
 	b.issues = before
 	return b.classify(f, func(n, i int, leaf value) (Class, string) {
 		if b.withheld(f, n) {

@@ -83,7 +83,7 @@ func (j *job) backField(f *frame, n int) []string {
 		}
 		issues := j.issues
 		reps := j.backRow(f, r, root)
-		if len(reps) > 0 && j.agrees(f, n, reps) {
+		if len(reps) > 0 && (f.table.alone(r) || j.agrees(f, n, reps)) {
 			return reps
 		}
 		if best == nil {
@@ -93,6 +93,16 @@ func (j *job) backField(f *frame, n int) []string {
 		j.issues = issues // what a row says that is not used is no problem
 	}
 	return best
+}
+
+// alone tells whether a field has no other row, so that nothing can disagree with it.
+func (t *table) alone(r *row) bool {
+	for i := range t.rows {
+		if t.rows[i].field == r.field && &t.rows[i] != r {
+			return false
+		}
+	}
+	return true
 }
 
 // restricted tells whether a field holds identifiers that the profile does not let out.
@@ -123,9 +133,11 @@ func (j *job) backRow(f *frame, r *row, root *fhir.Node) []string {
 			reps = append(reps, strings.Split(raw, "~")...)
 			continue
 		}
-		node := p.bare()
-		if node == nil && !slices.Contains(silent, r.mapName) {
-			continue
+		node := p.node
+		if !slices.Contains(silent, r.mapName) {
+			if node = p.bare(); node == nil {
+				continue
+			}
 		}
 		if v := j.maps.converterFor(r.mapName).from(c, node).String(); v != "" {
 			reps = append(reps, v)
