@@ -135,7 +135,7 @@ func (a *App) fileAuthority(ctx context.Context, child string, all []consent.Aut
 		}
 	}
 	return a.Gateway().AcceptFor(ctx, adapters.Inbound{
-		Partner: OperatorID, Protocol: operatorProtocol, ContentType: "application/fhir+json", Interaction: "POST /",
+		Partner: OperatorID, Protocol: gateway.ProtocolOperator, ContentType: "application/fhir+json", Interaction: "POST /",
 		Raw: bundle.JSON(), Received: a.options.Now(),
 	}, child), nil
 }

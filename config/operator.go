@@ -9,14 +9,11 @@ import (
 // OperatorID is the built-in partner who stands for the person at the command line.
 const OperatorID = "operator"
 
-// operatorProtocol is the protocol of what that person enters.
-const operatorProtocol = "cli"
-
 // operator may state everything: what it states is entered by hand, with its source.
 func operator() gateway.Partner {
 	return gateway.Partner{
 		ID: OperatorID, Name: "operator of this gateway",
-		Codecs: map[string]adapters.Codec{operatorProtocol: fhirrest.Codec{}},
+		Codecs: map[string]adapters.Codec{gateway.ProtocolOperator: fhirrest.Codec{}},
 		Asserts: map[gateway.Assertion]bool{
 			gateway.AssertIdentity: true, gateway.AssertConsent: true, gateway.AssertAuthority: true,
 			gateway.AssertCustody: true, gateway.AssertOrder: true, gateway.AssertLabel: true,

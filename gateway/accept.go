@@ -110,7 +110,7 @@ func (m *inspection) hold(kind, remedy string) {
 
 // chooseRoutes fills in the routes that carry this kind of message from this partner.
 func (g *Gateway) chooseRoutes(m *inspection) {
-	if m.held != nil || m.move == moveNone || m.move == moveBack {
+	if m.held != nil || m.move == moveNone || m.move == moveBack || m.in.Protocol == ProtocolOperator {
 		return
 	}
 	for _, r := range g.Routes {
