@@ -2,7 +2,6 @@ package house
 
 import (
 	"encoding/json"
-	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -237,6 +236,6 @@ func (s *served) hangup(says string) string {
 			}
 		}
 	}
-	s.t.Fatal(fmt.Sprintf("after SIGHUP the log does not say %q:\n%s", says, s.log()))
+	s.t.Fatalf("after SIGHUP the log does not say %q:\n%s", says, s.log())
 	return ""
 }

@@ -137,7 +137,7 @@ func TestDemoStays(t *testing.T) {
 		told = string(text)
 	}
 	tried := 0
-	for _, line := range strings.Split(told, "\n") {
+	for line := range strings.SplitSeq(told, "\n") {
 		args := strings.Fields(line)
 		if len(args) < 2 || args[0] != "caregate" || args[1] == "send" {
 			continue
