@@ -30,9 +30,12 @@ type WebSystem struct {
 	held   func(Request)
 }
 
-// NewFHIRServer answers each POST 200 with an empty transaction response.
+// NewFHIRServer says what it is under /metadata, and answers each POST 200 with an empty transaction response.
 func NewFHIRServer(name string) (*WebSystem, error) {
-	return newWeb(name, func(Request) (int, string) {
+	return newWeb(name, func(r Request) (int, string) {
+		if r.Method == http.MethodGet && r.Path == "/metadata" {
+			return http.StatusOK, `{"resourceType":"CapabilityStatement","status":"active","kind":"instance","fhirVersion":"4.0.1","format":["json"]}`
+		}
 		return http.StatusOK, `{"resourceType":"Bundle","type":"transaction-response"}`
 	})
 }
