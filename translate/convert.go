@@ -102,6 +102,12 @@ func (m *maps) converterFor(name string) converter {
 		return locationConverter{}
 	case "private", "withhold":
 		return silentConverter{}
+	case "XCN":
+		return personConverter{}
+	case "PL":
+		return placeConverter{}
+	case "label":
+		return labelConverter{}
 	case "taskstatus":
 		return taskStatusConverter{}
 	}

@@ -1,0 +1,160 @@
+package translate
+
+import (
+	"strings"
+
+	"caregate/fhir"
+)
+
+// nameURL is the extension that holds the parts of the name of somebody who is referred
+// to by number or name alone.
+const nameURL = Extensions + "name"
+
+// personConverter is somebody outside the message, a number and a name (XCN), as a logical
+// reference: no resource without a segment of its own. Its argument is the resource type.
+type personConverter struct{}
+
+// personName returns XCN-2 to XCN-7 and XCN-10 as the components of an XPN.
+func personName(v value) value {
+	var name value
+	for i, at := range []int{2, 3, 4, 5, 6, 7, 10} {
+		name = name.setComp(i+1, v.comp(at))
+	}
+	return name
+}
+
+func (personConverter) to(c *call, v value) *fhir.Node {
+	n := fhir.NewObject()
+	name := xpnConverter{}.to(c, personName(v))
+	if name != nil {
+		n.Add("extension", fhir.NewObject().SetText("url", nameURL).Set("valueHumanName", name))
+	}
+	number := c.personNumber(v)
+	if name == nil && number == nil {
+		return nil
+	}
+	n.SetText("type", c.arg(0))
+	if number != nil {
+		n.Set("identifier", number)
+	}
+	return n.SetText("display", display(name))
+}
+
+// personNumber is XCN-1 with its authority XCN-9 and its type XCN-13, laid out as a CX.
+func (c *call) personNumber(v value) *fhir.Node {
+	if v.text(1) == "" {
+		return nil
+	}
+	cx := value(nil).setComp(1, v.comp(1)).setComp(4, v.comp(9)).setComp(5, v.comp(13))
+	return c.j.maps.converterFor("CX").to(c.below(c.location, nil), cx)
+}
+
+// display is a name as one line.
+func display(name *fhir.Node) string {
+	var parts []string
+	for _, member := range []string{"prefix", "given"} {
+		parts = append(parts, texts(name.Get(member))...)
+	}
+	parts = append(parts, name.Get("family").Text())
+	return strings.Join(nonEmpty(append(parts, texts(name.Get("suffix"))...)), " ")
+}
+
+func (personConverter) from(c *call, n *fhir.Node) value {
+	var v value
+	cx := c.j.maps.converterFor("CX").from(c.below(c.location, nil), n.Get("identifier"))
+	v = v.setComp(1, cx.comp(1)).setComp(9, cx.comp(4)).setComp(13, cx.comp(5))
+	for _, ext := range n.Get("extension").Items() {
+		if ext.Get("url").Text() != nameURL {
+			continue
+		}
+		name := xpnConverter{}.from(c, ext.Get("valueHumanName"))
+		for i, at := range []int{2, 3, 4, 5, 6, 7, 10} {
+			v = v.setComp(at, name.comp(i+1))
+		}
+		return v
+	}
+	return v.set(2, n.Get("display").Text())
+}
+
+// placeURL is the extension that holds the parts of a location.
+const placeURL = Extensions + "place"
+
+// placeParts are the components of a PL and the names of their sub-extensions.
+var placeParts = []struct {
+	comp int
+	name string
+}{
+	{9, "description"}, {1, "pointOfCare"}, {2, "room"}, {3, "bed"}, {8, "floor"}, {7, "building"}, {4, "facility"},
+}
+
+// placeConverter is a location of the sender (PL) as a logical reference: a room is no
+// resource of its own, and nothing is anonymous.
+type placeConverter struct{}
+
+func (placeConverter) to(c *call, v value) *fhir.Node {
+	var words []string
+	ext := fhir.NewObject().SetText("url", placeURL)
+	for _, part := range placeParts {
+		if text := v.text(part.comp); strings.TrimSpace(text) != "" {
+			words = append(words, text)
+			ext.Add("extension", fhir.NewObject().SetText("url", part.name).SetText("valueString", text))
+		}
+	}
+	if len(words) == 0 {
+		return nil
+	}
+	n := fhir.NewObject().Set("extension", fhir.NewArray(ext)).SetText("type", "Location")
+	if v.text(10) != "" {
+		number := value(nil).setComp(1, v.comp(10)).setComp(4, v.comp(11))
+		n.Set("identifier", c.j.maps.converterFor("CX").to(c.below(c.location, nil), number))
+	}
+	return n.SetText("display", strings.Join(words, ", "))
+}
+
+func (placeConverter) from(c *call, n *fhir.Node) value {
+	var v value
+	for _, ext := range n.Get("extension").Items() {
+		if ext.Get("url").Text() != placeURL {
+			continue
+		}
+		for _, part := range placeParts {
+			for _, sub := range ext.Get("extension").Items() {
+				if sub.Get("url").Text() == part.name {
+					v = v.set(part.comp, sub.Get("valueString").Text())
+				}
+			}
+		}
+	}
+	if len(v) == 0 {
+		v = v.set(9, n.Get("display").Text())
+	}
+	cx := c.j.maps.converterFor("CX").from(c.below(c.location, nil), n.Get("identifier"))
+	return v.setComp(10, cx.comp(1)).setComp(11, cx.comp(4))
+}
+
+// labelConverter is a v2 code and a security label. Its argument is a code table whose
+// FHIR codes are written "v3-ActCode|DEMO"; a code that the table does not have keeps its own system.
+type labelConverter struct{}
+
+func (labelConverter) to(c *call, v value) *fhir.Node {
+	if system, code, ok := strings.Cut(c.j.toFHIR(c.arg(0), codeIn(c.j, v, c.arg(0))), "|"); ok {
+		return fhir.NewObject().SetText("system", systemName(system)).SetText("code", code)
+	}
+	if c.arg(1) == "only" {
+		return nil
+	}
+	c.report(IssueNoCode, "label is not in table "+c.arg(0)+"; kept as it came")
+	n := fhir.NewObject().SetText("system", c.j.systemOf(v.text(3)))
+	return n.SetText("code", strings.TrimSpace(v.text(1))).SetText("display", v.text(2))
+}
+
+func (labelConverter) from(c *call, n *fhir.Node) value {
+	system, code := n.Get("system").Text(), n.Get("code").Text()
+	if r, ok := c.j.toV2(c.arg(0), strings.TrimPrefix(system, terminology)+"|"+code); ok {
+		return r.value(c.arg(0), c.arg(1) != "only" && c.arg(1) != "ID")
+	}
+	if c.arg(1) == "only" {
+		return nil
+	}
+	return value(nil).set(1, code).set(2, n.Get("display").Text()).set(3, c.j.nameOf(system))
+}
