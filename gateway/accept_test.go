@@ -146,3 +146,27 @@ func TestReadIsDecidedLikeADelivery(t *testing.T) {
 		t.Errorf("not existing and not allowed differ: %s", ack.Code)
 	}
 }
+
+// A clinic that answers by another protocol speaks of the same Task under another id; the
+// care organisation hears of its own.
+func TestStatusKeepsTheIdsOfTheReferral(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.introduce()
+	h.sign()
+	h.ends(h.refer(), ledger.DeliveryCompleted)
+	task := strings.NewReplacer("task-medconsult-1", "their-task", "child-il-1", "child-il-1").Replace(flow(t, "01-medication-consult/09-fhir-task-accepted-update.json"))
+	body := `{"resourceType":"Bundle","type":"transaction","entry":[{"resource":` + task + `,"request":{"method":"PUT","url":"Task/their-task"}}]}`
+	id := h.post("clinic", "POST /", body, adapters.CodeAccepted).MessageID
+	h.ends(id, ledger.DeliveryCompleted)
+	told := h.clinic.received()
+	last := string(told[len(told)-1].Body)
+	if !strings.Contains(last, `"id":"task-medconsult-1"`) || strings.Contains(last, "their-task") {
+		t.Error("the status names a Task that the care organisation does not know")
+	}
+	for _, known := range []string{`"resourceType":"Patient"`, `"resourceType":"ServiceRequest"`} {
+		if strings.Contains(last, known) {
+			t.Errorf("the status would overwrite the receiver's %s", known)
+		}
+	}
+}

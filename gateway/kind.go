@@ -20,8 +20,8 @@ func kindOf(bundle *fhir.Node) Kind {
 	var order, requested, moved, person, facts bool
 	for _, r := range fhir.Entries(bundle) {
 		switch r.ResourceType() {
-		case "ServiceRequest":
-			order = true
+		case "ServiceRequest": // of unknown status it is a question about one (REF^I15), and asks for nothing
+			order = order || r.Get("status").Text() != "unknown"
 		case "Task":
 			if taskOpen(r.Get("status").Text()) {
 				requested = true

@@ -197,6 +197,7 @@ func (g *Gateway) complete(ctx context.Context, m *inspection) error {
 	if err != nil {
 		return err
 	}
+	rename(m.decoded.Bundle, sameThings(m.decoded.Bundle, asked))
 	have := map[string]bool{}
 	for _, r := range fhir.Entries(m.decoded.Bundle) {
 		have[r.Ref()] = true

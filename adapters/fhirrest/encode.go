@@ -37,6 +37,8 @@ func (c Codec) Encode(out adapters.Outbound) (adapters.Encoded, error) {
 		header, rest := splitHeader(resources)
 		header = c.messageHeader(out, header, rest)
 		resources = append([]*fhir.Node{header}, rest...)
+	} else if out.Kind == "status" {
+		resources = news(resources)
 	}
 	for _, resource := range resources {
 		entry := fhir.NewObject().Set("fullUrl", fhir.NewString(c.fullURL(resource))).Set("resource", resource)
@@ -47,6 +49,24 @@ func (c Codec) Encode(out adapters.Outbound) (adapters.Encoded, error) {
 		bundle.Add("entry", entry)
 	}
 	return adapters.Encoded{ContentType: mediaType, Body: bundle.JSON()}, nil
+}
+
+// known are the types that the receiver of a status has in full from the referral itself.
+var known = []string{"Patient", "ServiceRequest", "Practitioner", "PractitionerRole", "Organization", "MessageHeader"}
+
+// news leaves out of a status what the receiver knows: a PUT of the part that is known here
+// would replace the whole that is known there. A status of nothing else is sent as it is.
+func news(resources []*fhir.Node) []*fhir.Node {
+	var rest []*fhir.Node
+	for _, r := range resources {
+		if !slices.Contains(known, r.ResourceType()) {
+			rest = append(rest, r)
+		}
+	}
+	if len(rest) == 0 {
+		return resources
+	}
+	return rest
 }
 
 // released returns the resources of a Bundle; one without type or id cannot be put anywhere.

@@ -60,24 +60,12 @@ func toFHIR(input []byte, p translate.Profile) (Translation, error) {
 		return Translation{}, err
 	}
 	t := Translation{To: "fhir", Output: append(result.Bundle.JSON(), '\n'), Issues: result.Issues, Leaves: result.Leaves}
-	meta := translate.Meta{Event: message.Get("MSH-9.1") + "^" + message.Get("MSH-9.2"), ControlID: message.Get("MSH-10"), Created: sentAt(message)}
-	back, issues, err := translate.ToV2(result.Bundle, p, meta)
+	back, issues, err := translate.ToV2(result.Bundle, p, translate.Meta{}) // as it came in, header included
 	if err != nil {
 		issues = append(issues, translate.Issue{Location: "Bundle", Code: translate.IssueNotCarried, Text: "no way back: " + err.Error()})
 	}
 	t.back, t.Issues = back, append(t.Issues, issues...)
 	return t, nil
-}
-
-// sentAt reads MSH-7 to the second; the zero time where it is not one.
-func sentAt(m *hl7v2.Message) time.Time {
-	text := m.Get("MSH-7.1")
-	for _, layout := range []string{"20060102150405-0700", "20060102150405.000-0700", "200601021504-0700", "20060102150405", "200601021504", "20060102"} {
-		if at, err := time.Parse(layout, text); err == nil {
-			return at
-		}
-	}
-	return time.Time{}
 }
 
 func toV2(input []byte, p translate.Profile) (Translation, error) {
