@@ -45,6 +45,7 @@ type App struct {
 	reload    sync.Mutex // one reload at a time
 	listeners listeners
 	deliver   *delivering // nil before Run
+	ended     bool
 	devKey    bool
 }
 
@@ -145,7 +146,9 @@ func (a *App) Run(ctx context.Context) error {
 	a.listeners.serve(a.options.Log)
 	a.reload.Unlock()
 	<-ctx.Done()
-	a.reload.Lock() // for good: nothing is reloaded any more
+	a.reload.Lock()
+	a.ended = true // nothing is reloaded any more
+	a.reload.Unlock()
 	patience := time.After(DrainTime)
 	drained := make(chan struct{})
 	go func() {
@@ -167,6 +170,11 @@ func (a *App) Close() error {
 		g.close()
 	}
 	a.hooks.close()
+	for _, l := range a.listeners {
+		if l.done == nil { // bound, and Run never came
+			l.stop()
+		}
+	}
 	if a.ledger == nil {
 		return nil
 	}
@@ -193,6 +201,9 @@ func (a *App) start(g *generation) *delivering {
 
 // stop takes no new work and waits until what is being sent is recorded.
 func (d *delivering) stop() {
+	if d == nil {
+		return
+	}
 	d.cancel()
 	<-d.done
 }
@@ -204,6 +215,9 @@ func (a *App) Reload(ctx context.Context, c Config) error {
 	a.reload.Lock()
 	defer a.reload.Unlock()
 	old := a.current.Load()
+	if a.ended {
+		return errors.New("the gateway is ending")
+	}
 	if a.hooks != nil && !c.Loopback() {
 		return errors.New("with --test-hooks every listener has to stay on the loopback interface")
 	}
@@ -218,12 +232,11 @@ func (a *App) Reload(ctx context.Context, c Config) error {
 	}
 	a.current.Store(next)
 	gone := a.listeners.replace(opened)
-	if a.deliver == nil { // Run has not started yet
-		return nil
-	}
 	before := a.deliver
-	a.deliver = a.start(next)
-	a.listeners.serve(a.options.Log)
+	if before != nil { // else Run has not started yet
+		a.deliver = a.start(next)
+		a.listeners.serve(a.options.Log)
+	}
 	gone.stop()
 	before.stop()
 	old.close()
