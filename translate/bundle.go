@@ -48,20 +48,17 @@ func (j *job) keyPart(f *frame, name string) string {
 	if name == "none" {
 		return name
 	}
+	if name == "seq" {
+		return itoa(f.seg.seq)
+	}
 	if kind, inner, ok := strings.Cut(strings.TrimSuffix(name, ")"), "("); ok {
-		ref, _ := parseRef(inner)
-		seg := j.first(ref.segment)
-		if f.seg.name == ref.segment {
-			seg = f.seg
+		for one := range strings.SplitSeq(inner, "|") {
+			ref, _ := parseRef(one)
+			if reps := j.within(f, ref.segment).reps(ref.field); len(reps) > 0 {
+				return j.numberKey(f, kind, parseValue(reps[0]))
+			}
 		}
-		if f.parent != nil && f.parent.seg.name == ref.segment {
-			seg = f.parent.seg
-		}
-		reps := seg.reps(ref.field)
-		if len(reps) == 0 {
-			return ""
-		}
-		return j.numberKey(f, kind, parseValue(reps[0]))
+		return ""
 	}
 	if strings.Contains(name, "-") {
 		return j.subject(name, f)
@@ -69,12 +66,25 @@ func (j *job) keyPart(f *frame, name string) string {
 	return j.lookup(f, name).ID()
 }
 
+// within returns the segment of that name that stands under the frame, else the nearest.
+func (j *job) within(f *frame, name string) *segment {
+	for _, below := range f.below {
+		if below.seg.name == name {
+			return below.seg
+		}
+	}
+	return j.nearest(f, name)
+}
+
 // numberKey is a number and who gave it: the universal id, else the namespace. A number
 // alone belongs to the application that placed the order.
 func (j *job) numberKey(f *frame, kind string, v value) string {
 	authority := v.comp(4)
-	if kind == "EI" {
+	switch kind {
+	case "EI":
 		authority = value{{v.raw(2, 1)}, {v.raw(3, 1)}}
+	case "XCN":
+		authority = v.comp(9)
 	}
 	if v.text(1) == "" {
 		return ""
@@ -82,7 +92,7 @@ func (j *job) numberKey(f *frame, kind string, v value) string {
 	by := or(authority.text(2), authority.text(1))
 	if by == "" {
 		placer := []int{3, 4}
-		if j.first("MSH").text(9, 1) == "RRI" {
+		if code := j.first("MSH").text(9, 1); code == "RRI" || code == "OSU" {
 			placer = []int{5, 6}
 		}
 		by = j.first("MSH").field(placer[0]) + "\x1d" + j.first("MSH").field(placer[1])
@@ -106,7 +116,7 @@ func (b *builder) unify(f *frame) {
 			b.replace(f, i, first)
 		default:
 			b.again[ref]++
-			bound.node.Set("id", fhir.NewString(b.id(bound.name, first.ID()+"#"+itoa(b.again[ref]+1))))
+			bound.node.Set("id", fhir.NewString(b.id(typeOf(bound.name), first.ID()+"#"+itoa(b.again[ref]+1))))
 		}
 	}
 }

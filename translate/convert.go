@@ -294,8 +294,8 @@ func (sameConverter) to(*call, value) *fhir.Node { return nil }
 
 func (sameConverter) from(c *call, _ *fhir.Node) value {
 	ref, ok := parseRef(c.arg(0))
-	if !ok || c.j.first(ref.segment) == nil {
+	if !ok {
 		return nil
 	}
-	return parseValue(c.j.first(ref.segment).field(ref.field))
+	return parseValue(c.j.nearest(c.f, ref.segment).field(ref.field))
 }

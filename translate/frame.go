@@ -19,11 +19,21 @@ type job struct {
 	issues  []Issue
 	index   map[*fhir.Node]map[string]map[int]string // what resources carry
 	places  map[*fhir.Node]string                    // where a resource stands in the Bundle, on the way back
+	many    map[string]bool                          // of these the message may have several, whatever single says
 	wayBack bool                                     // no Meta: the message is rebuilt as it came, not sent to a partner
 }
 
 // single names the resources of which a message has one, so that any segment may refer to it.
 var single = []string{"Bundle", "MessageHeader", "Patient", "ServiceRequest", "Task", "Encounter", "OperationOutcome"}
+
+// isSingle tells whether a message of this structure has at most one resource of that name.
+func (j *job) isSingle(name string) bool { return slices.Contains(single, name) && !j.many[name] }
+
+// typeOf is the resource type of a name: "Practitioner#12" is the Practitioner of field 12.
+func typeOf(name string) string {
+	name, _, _ = strings.Cut(name, "#")
+	return name
+}
 
 // frame is one segment and the resources and elements that belong to it.
 type frame struct {
@@ -31,7 +41,9 @@ type frame struct {
 	row     *structureRow
 	table   *table
 	parent  *frame
-	ordinal int // which of its segment under its parent, 1-based
+	below   []*frame // the segments that stand under this one, on the way to FHIR
+	ordinal int      // which of its segment under its parent, 1-based
+	number  int      // which of its segment on what carries it; 0: the ordinal or the place in the message
 	bound   []binding
 	marks   map[int][]mark // field -> what its repetitions became
 }
@@ -64,6 +76,11 @@ func (f *frame) get(name string) *fhir.Node {
 		}
 	}
 	return nil
+}
+
+// speaksFor tells whether the resource is bound in this frame under any name.
+func (f *frame) speaksFor(n *fhir.Node) bool {
+	return slices.ContainsFunc(f.bound, func(b binding) bool { return b.node == n })
 }
 
 // main returns the resource or element that is the segment's own, nil where it has none.
@@ -116,10 +133,22 @@ func (j *job) home(f *frame) *fhir.Node {
 // share one home, it counts them.
 func (j *job) carrierName(f *frame, n int) string {
 	name := f.table.segment
-	if f.main() == nil && f.seg.seq > 1 {
-		name += "(" + itoa(f.seg.seq) + ")"
+	if number := j.numberOf(f); f.main() == nil && number > 1 {
+		name += "(" + itoa(number) + ")"
 	}
 	return name + "-" + itoa(n)
+}
+
+// numberOf counts the segments that share a home: those under the segment whose
+// resource it is, else those of the message.
+func (j *job) numberOf(f *frame) int {
+	if f.number > 0 {
+		return f.number
+	}
+	if f.parent != nil && f.parent.main() != nil && j.home(f) == f.parent.main() {
+		return f.ordinal
+	}
+	return f.seg.seq
 }
 
 // holds evaluates a condition in a frame.
@@ -173,17 +202,14 @@ func (j *job) subject(subject string, f *frame) string {
 	if subject == "event" {
 		return j.trigger
 	}
+	if first, rest, several := strings.Cut(subject, "+"); several {
+		return j.subject(first, f) + j.subject(rest, f)
+	}
 	ref, ok := parseRef(subject)
 	if !ok {
 		return ""
 	}
-	seg := j.first(ref.segment)
-	for at := f; at != nil; at = at.parent {
-		if at.seg.name == ref.segment {
-			seg = at.seg
-			break
-		}
-	}
+	seg := j.nearest(f, ref.segment)
 	if seg == nil {
 		return ""
 	}
@@ -191,6 +217,16 @@ func (j *job) subject(subject string, f *frame) string {
 		return seg.field(ref.field)
 	}
 	return seg.text(ref.field, ref.comp)
+}
+
+// nearest returns the segment of that name that is, or stands around, the frame, else the first of the message.
+func (j *job) nearest(f *frame, name string) *segment {
+	for at := f; at != nil; at = at.parent {
+		if at.seg.name == name {
+			return at.seg
+		}
+	}
+	return j.first(name)
 }
 
 // first returns the first segment of that name.

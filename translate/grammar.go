@@ -27,6 +27,9 @@ func parseTarget(text string) (target, error) {
 		if err != nil {
 			return t, err
 		}
+		if n := len(t.steps); s.kind == extended && n > 0 && t.steps[n-1].kind == extended {
+			s.url = strings.TrimSuffix(strings.TrimPrefix(part, "extension("), ")") // within an extension names are short
+		}
 		t.steps = append(t.steps, s)
 	}
 	return t, nil

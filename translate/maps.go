@@ -67,6 +67,7 @@ type codeRow struct{ code, display, way, fhir string }
 type structure struct {
 	name string
 	rows []structureRow
+	many map[string]bool // resources of which such a message may have several
 }
 
 type structureRow struct {
@@ -222,12 +223,17 @@ func newCodeTable(name string, lines [][]string) *codeTable {
 }
 
 func newStructure(name string, lines [][]string) (*structure, error) {
-	s := &structure{name: name}
+	s := &structure{name: name, many: map[string]bool{}}
 	for _, c := range lines {
 		r := structureRow{segment: c[0], under: list(c[1]), table: c[2], find: list(c[4]), send: c[6]}
 		var err error
 		if r.when, err = parseCondition(c[3]); err != nil {
 			return nil, err
+		}
+		for i, spec := range r.find {
+			if bare, several := strings.CutSuffix(spec, "*"); several {
+				s.many[bare], r.find[i] = true, bare
+			}
 		}
 		for _, n := range list(c[5]) {
 			field, err := strconv.Atoi(n)

@@ -37,7 +37,8 @@ func ToFHIR(m *hl7v2.Message, p Profile) (Result, error) {
 		s = maps.structures["ANY"]
 		j.report("MSH-9", IssueUnmapped, "message structure has no table yet; only MSH, MSA and PID are read")
 	}
-	b := &builder{job: j, latest: map[string]int{}, counts: map[counted]int{}, ids: map[string]*fhir.Node{}, again: map[string]int{}, linked: map[linked]bool{}}
+	j.many = s.many
+	b := &builder{job: j, latest: map[string]int{}, counts: map[counted]int{}, ids: map[string]*fhir.Node{}, again: map[string]int{}, linked: map[linked]bool{}, used: map[opened]bool{}}
 	b.build(s)
 	leaves := b.account()
 	return Result{Bundle: b.bundle(), Issues: once(j.issues), Leaves: leaves}, nil
@@ -66,6 +67,13 @@ type builder struct {
 	linked map[linked]bool       // references that are set
 	again  map[string]int        // "Type/id" -> how many different resources had that key
 	whole  []*fhir.Node          // segments carried whole
+	used   map[opened]bool       // tables that have read a segment
+}
+
+// opened is a table that read a segment under a frame.
+type opened struct {
+	parent *frame
+	table  string
 }
 
 // counted is a segment name under a frame.
@@ -125,15 +133,18 @@ func (b *builder) open(s *structure, seg *segment) *frame {
 		}
 		at, parent := b.parentOf(r)
 		probe := &frame{seg: seg, parent: parent}
-		if at > best && b.holds(r.when, probe) {
-			best, f.row, f.parent = at, r, parent
+		if free := !b.taken(parent, r.table); at >= best && b.holds(r.when, probe) && (at > best || (free && f.table == nil && r.table != "-")) {
+			best, f.row, f.parent, f.table = at, r, parent, nil
+			if free {
+				f.table = b.maps.segments[r.table]
+			}
 		}
 	}
-	if f.row != nil && f.row.table != "-" {
-		f.table = b.maps.segments[f.row.table]
+	if f.table != nil {
+		b.used[opened{f.parent, f.row.table}] = true
 	}
-	if f.table != nil && b.taken(f.row.table, f.table) {
-		f.table = nil
+	if f.parent != nil {
+		f.parent.below = append(f.parent.below, f)
 	}
 	at := counted{f.parent, seg.name}
 	b.counts[at]++
@@ -141,17 +152,20 @@ func (b *builder) open(s *structure, seg *segment) *frame {
 	return f
 }
 
-// taken tells whether a table that writes into resources of which a message has one has
-// been used: a second PID must not add to the first child.
-func (b *builder) taken(name string, t *table) bool {
+// taken tells whether a table that writes into resources made elsewhere, or of which a
+// message has one, has been used under that segment: a second PID must not add to the first child.
+func (b *builder) taken(parent *frame, name string) bool {
+	t := b.maps.segments[name]
+	if t == nil || len(t.rows) == 0 {
+		return false
+	}
 	for i := range t.rows {
 		r := &t.rows[i]
-		if r.mapName == "element" || (r.mapName == "new" && !slices.Contains(single, r.target.resource)) {
+		if r.mapName == "element" || (r.mapName == "new" && !b.isSingle(r.target.resource)) {
 			return false
 		}
 	}
-	_, used := b.latest[name]
-	return used && len(t.rows) > 0
+	return b.used[opened{parent, name}]
 }
 
 // parentOf returns the nearest frame that a row may belong to; the message itself is before all.
@@ -207,9 +221,13 @@ func (b *builder) newResource(f *frame, r *row) {
 		b.report(b.location(f, 0), IssueNoKey, "no business key: "+name+" was not made")
 		return
 	}
-	n := fhir.NewResource(name).Set("id", fhir.NewString(b.id(name, key)))
+	n := fhir.NewResource(typeOf(name)).Set("id", fhir.NewString(b.id(typeOf(name), key)))
 	f.bind(name, n, true)
-	if slices.Contains(single, name) {
+	switch _, again := b.singles[name]; {
+	case !slices.Contains(single, name):
+	case again && b.many[name]:
+		b.singles[name] = nil // several: a segment outside their groups speaks of none of them
+	default:
 		b.singles[name] = n
 	}
 }
@@ -290,7 +308,7 @@ func (b *builder) mapField(f *frame, r *row, root *fhir.Node) {
 		c := &call{j: b.job, f: f, args: r.args, location: b.repLocation(f, r.field, i)}
 		n := b.convert(c, r, group)
 		p, ok := r.target.put(root, n, c.choice)
-		if n != nil && len(r.target.steps) == 0 {
+		if ok = ok && (i == 0 || len(r.target.steps) > 0); ok && n != nil && len(r.target.steps) == 0 {
 			merge(target{}, root, n)
 		}
 		whole := !p.inList || r.mapName == "lines"

@@ -31,7 +31,12 @@ func ToV2(bundle *fhir.Node, p Profile, m Meta) ([]byte, []Issue, error) {
 	if s == nil || (!p.allows(structure) && !p.allows(s.name)) {
 		return nil, nil, ErrStructure
 	}
-	w.structure = s
+	w.structure, w.many = s, s.many
+	for name := range s.many {
+		if len(w.ofType(name)) > 1 {
+			w.singles[name] = nil
+		}
+	}
 	w.header(code, structure)
 	w.reply()
 	w.children(&frame{seg: &segment{name: "MSH", seq: 1}, row: &structureRow{segment: "MSH", table: "MSH"}})
@@ -132,7 +137,7 @@ func (w *writer) children(parent *frame) {
 		next := i
 		for ; next < len(rows) && rows[next].segment == rows[i].segment; next++ {
 			if w.belongs(&rows[next], parent) {
-				group = append(group, w.candidates(&rows[next], parent)...)
+				group = append(group, w.candidates(&rows[next], parent, len(group))...)
 			}
 		}
 		slices.SortStableFunc(group, func(a, b *frame) int { return cmp.Compare(w.index[a.main()], w.index[b.main()]) })
@@ -158,8 +163,9 @@ func (w *writer) writeAll(group []*frame) {
 }
 
 // candidates returns a frame for each resource or element that makes such a segment,
-// for the resources of which a message has one, or for what is carried of it.
-func (w *writer) candidates(r *structureRow, parent *frame) []*frame {
+// for the resources of which a message has one, or for what is carried of it. So many as
+// there are already speak for the first of what is carried.
+func (w *writer) candidates(r *structureRow, parent *frame, have int) []*frame {
 	t := w.maps.segments[r.table]
 	var frames []*frame
 	for _, n := range w.found(r, parent) {
@@ -171,19 +177,26 @@ func (w *writer) candidates(r *structureRow, parent *frame) []*frame {
 		return frames
 	}
 	f := &frame{seg: &segment{name: r.segment, seq: 1}, row: r, table: t, parent: parent}
-	if w.ownsSingle(r) {
+	if w.ownsSingle(r, parent) {
+		w.bindLinked(f)
 		return []*frame{f}
 	}
 	for _, seq := range w.carriedSeqs(f) {
-		frames = append(frames, &frame{seg: &segment{name: r.segment, seq: seq}, row: r, table: t, parent: parent})
+		if seq > have {
+			frames = append(frames, &frame{seg: &segment{name: r.segment, seq: seq}, row: r, table: t, parent: parent, number: seq})
+		}
 	}
 	return frames
 }
 
-// ownsSingle tells whether the segment is made of resources of which a message has one.
-func (w *writer) ownsSingle(r *structureRow) bool {
+// ownsSingle tells whether the segment is made of resources of which a message has one,
+// or, "^ServiceRequest", of one that a segment around it speaks for.
+func (w *writer) ownsSingle(r *structureRow, parent *frame) bool {
 	for _, name := range r.find {
-		if slices.Contains(single, name) && w.singles[name] != nil {
+		if around, ok := strings.CutPrefix(name, "^"); ok && w.lookup(parent, around) != nil {
+			return true
+		}
+		if w.isSingle(name) && w.singles[name] != nil {
 			return true
 		}
 	}
@@ -217,14 +230,16 @@ func (w *writer) found(r *structureRow, parent *frame) []*fhir.Node {
 
 // free returns the resources of a kind: none of a kind of which a message has one, and
 // of "Observation!DiagnosticReport" those that no DiagnosticReport has as its result.
+// "MedicationRequest!MedicationRequest/basedOn" names another element than result.
 func (w *writer) free(spec string) []*fhir.Node {
 	name, owner, _ := strings.Cut(spec, "!")
-	if slices.Contains(single, name) {
+	if w.isSingle(name) {
 		return nil
 	}
+	owner, element, _ := strings.Cut(owner, "/")
 	taken := map[*fhir.Node]bool{}
 	for _, n := range w.ofType(owner) {
-		for _, item := range n.Get("result").Items() {
+		for _, item := range n.Get(or(element, "result")).Items() {
 			taken[w.resolve(item)] = true
 		}
 	}
@@ -271,15 +286,50 @@ func (w *writer) bindAll(f *frame, n *fhir.Node) {
 		}
 	}
 	f.bind(name, n, true)
+	w.bindLinked(f)
+	main := mainOf(f.table)
+	slices.SortStableFunc(f.bound, func(a, b binding) int { return cmp.Compare(notMain(a, main), notMain(b, main)) })
+}
+
+// notMain is 0 for the resource that carries the segment's own fields.
+func notMain(b binding, main string) int {
+	if b.name == main {
+		return 0
+	}
+	return 1
+}
+
+// bindLinked binds the resources that those of the frame refer to, and those of which a
+// message has several that refer to them.
+func (w *writer) bindLinked(f *frame) {
 	for i := range f.table.rows {
 		r := &f.table.rows[i]
-		root := f.get(r.target.resource)
-		if r.mapName != "ref" || root == nil || slices.Contains(single, r.args[0]) {
+		if r.mapName != "ref" || w.isSingle(r.args[0]) || f.get(r.args[0]) != nil && f.get(r.target.resource) != nil {
 			continue
 		}
-		for _, p := range r.target.find(root) {
-			if to := w.resolve(p.node); to.ResourceType() == r.args[0] && f.get(r.args[0]) == nil {
-				f.bind(r.args[0], to, true)
+		if root := w.lookup(f, r.target.resource); root != nil && (f.get(r.target.resource) != nil || f.get(r.args[0]) == nil) {
+			w.bindTo(f, r, root)
+		} else if to := f.get(r.args[0]); to != nil && w.many[r.target.resource] {
+			w.bindFrom(f, r, to)
+		}
+	}
+}
+
+// bindTo binds the resource that an element refers to.
+func (w *writer) bindTo(f *frame, r *row, root *fhir.Node) {
+	for _, p := range r.target.find(root) {
+		if to := w.resolve(p.node); to.ResourceType() == typeOf(r.args[0]) && f.get(r.args[0]) == nil && !f.speaksFor(to) {
+			f.bind(r.args[0], to, true)
+		}
+	}
+}
+
+// bindFrom binds the resource that refers to one of the frame.
+func (w *writer) bindFrom(f *frame, r *row, to *fhir.Node) {
+	for _, n := range w.ofType(typeOf(r.target.resource)) {
+		for _, p := range r.target.find(n) {
+			if w.resolve(p.node) == to && f.get(r.target.resource) == nil {
+				f.bind(r.target.resource, n, true)
 			}
 		}
 	}
@@ -315,7 +365,7 @@ func (w *writer) write(f *frame) bool {
 // markSingles notes that a segment speaks for the resources of which a message has one.
 func (w *writer) markSingles(f *frame) {
 	for _, name := range f.row.find {
-		if n := w.singles[name]; n != nil && slices.Contains(single, name) {
+		if n := w.singles[name]; n != nil && w.isSingle(name) {
 			w.used[n] = true
 		}
 	}
