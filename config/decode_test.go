@@ -27,8 +27,7 @@ func tags(t *testing.T, typ reflect.Type) (count int) {
 	if typ.Kind() != reflect.Struct {
 		return 0
 	}
-	for i := range typ.NumField() {
-		field := typ.Field(i)
+	for field := range typ.Fields() {
 		for _, name := range []string{"default", "min"} {
 			text, given := field.Tag.Lookup(name)
 			if !given {
