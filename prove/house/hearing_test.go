@@ -63,13 +63,14 @@ func both[V any](a, b map[string]V) map[string]V {
 
 // hearing plays one child's story on a gateway.
 type hearing struct {
-	t     *testing.T
-	s     *served
-	w     *town
-	child child
-	by    string        // how the referral comes: mllp where empty, or fhir
-	ahead time.Duration // how far the clock of the gateway is ahead
-	again bool          // a further referral of the same child
+	t      *testing.T
+	s      *served
+	w      *town
+	child  child
+	by     string              // how the referral comes: mllp where empty, or fhir
+	ahead  time.Duration       // how far the clock of the gateway is ahead
+	change func([]byte) []byte // of the REF^I12; nil for none
+	again  bool                // a further referral of the same child
 }
 
 // controlID and placer of the one referral of the child.
@@ -189,7 +190,11 @@ func (h hearing) refer(c circumstances) string {
 		h.t.Fatal(err)
 	}
 	defer conn.Close()
-	answer, err := conn.exchange(h.sent(h.child.referral(h.t, h.controlID(), h.placer())), 20*time.Second)
+	msg := h.sent(h.child.referral(h.t, h.controlID(), h.placer()))
+	if h.change != nil {
+		msg = h.change(msg)
+	}
+	answer, err := conn.exchange(msg, 20*time.Second)
 	if err != nil || answer.AcknowledgmentCode != "CA" || answer.AcknowledgedControlID != h.controlID() {
 		h.t.Fatalf("the referral was answered %+v, %v", answer, err)
 	}

@@ -1,6 +1,10 @@
 package house
 
 import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -8,6 +12,7 @@ import (
 	"time"
 
 	"caregate/gateway"
+	"caregate/hl7v2"
 	"caregate/ledger"
 )
 
@@ -55,11 +60,11 @@ func TestRevokedWhileItWaits(t *testing.T) {
 	revoked, twin := hearing{t: t, s: s, w: w, child: 1}, hearing{t: t, s: s, w: w, child: 2}
 	w.northside.Down()
 	w.lakeside.Down()
-	ids := map[hearing]string{}
+	ids := map[child]string{}
 	for _, h := range []hearing{revoked, twin} {
 		h.prepare(story)
-		ids[h] = h.refer(story)
-		h.until(ids[h], func(e gateway.Explanation) bool {
+		ids[h.child] = h.refer(story)
+		h.until(ids[h.child], func(e gateway.Explanation) bool {
 			return !slices.ContainsFunc(h.clinics(e), func(d gateway.Destination) bool {
 				return d.State != ledger.DeliveryPending || len(d.Attempts) == 0
 			})
@@ -72,12 +77,12 @@ func TestRevokedWhileItWaits(t *testing.T) {
 	if err := w.lakeside.Up(); err != nil {
 		t.Fatal(err)
 	}
-	for _, d := range revoked.clinics(revoked.settled(ids[revoked])) {
+	for _, d := range revoked.clinics(revoked.settled(ids[revoked.child])) {
 		if d.State != ledger.DeliveryDenied || reasonOf(d) != "status:inactive" {
 			t.Errorf("%s is %s for %q", d.Destination, d.State, reasonOf(d))
 		}
 	}
-	for _, d := range twin.clinics(twin.settled(ids[twin])) {
+	for _, d := range twin.clinics(twin.settled(ids[twin.child])) {
 		if d.State != ledger.DeliveryCompleted {
 			t.Errorf("the twin at %s is %s", d.Destination, d.State)
 		}
@@ -148,7 +153,7 @@ func TestRevokedBeforeTheFirstByte(t *testing.T) {
 	twin.prepare(story)
 	s.hook(`{"stopAt":"intended"}`)
 	time.Sleep(100 * time.Millisecond) // until the file is read
-	ids := map[hearing]string{revoked: revoked.refer(story), twin: twin.refer(story)}
+	ids := map[child]string{revoked.child: revoked.refer(story), twin.child: twin.refer(story)}
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		if _, err := os.Stat(s.hooks + ".reached-intended"); err == nil {
 			break
@@ -161,16 +166,134 @@ func TestRevokedBeforeTheFirstByte(t *testing.T) {
 	s.kill()
 	s.hook(`{}`)
 	s.start()
-	for _, d := range revoked.clinics(revoked.settled(ids[revoked])) {
+	for _, d := range revoked.clinics(revoked.settled(ids[revoked.child])) {
 		if d.State != ledger.DeliveryDenied || reasonOf(d) != "status:inactive" {
 			t.Errorf("%s is %s for %q", d.Destination, d.State, reasonOf(d))
 		}
 	}
-	twin.settled(ids[twin])
+	twin.settled(ids[twin.child])
 	leaked, delivered := left(revoked.arrived()), left(twin.arrived())
 	if leaked != 0 || delivered != 2 {
 		t.Errorf("%d bodies of the revoked child, %d of the twin", leaked, delivered)
 	}
 	s.stop()
 	figure(t, 4, "revoked between intent and first byte", 2, "bodies that left", leaked, "twin delivered", delivered, "answered after ms", took.Milliseconds())
+}
+
+// slowDoor is a clinic's HL7 v2 system that takes connections and reads nothing until it is told to.
+type slowDoor struct {
+	net.Listener
+	read  chan struct{} // closed: read now
+	taken chan struct{} // one for each connection
+	whole chan []byte   // messages that came to their end
+	cut   chan int      // bytes of those that did not
+}
+
+func newSlowDoor(t *testing.T) *slowDoor {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &slowDoor{ln, make(chan struct{}), make(chan struct{}, 100), make(chan []byte, 100), make(chan int, 100)}
+	t.Cleanup(func() { _ = ln.Close() })
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			d.taken <- struct{}{}
+			go d.talk(conn)
+		}
+	}()
+	return d
+}
+
+func (d *slowDoor) talk(conn net.Conn) {
+	defer conn.Close()
+	<-d.read
+	counted := &countedReader{Reader: conn}
+	frames := hl7v2.NewFrameReader(counted, 16<<20)
+	for {
+		counted.n = 0
+		msg, err := frames.Read()
+		if err != nil {
+			d.cut <- counted.n
+			return
+		}
+		d.whole <- msg
+		header, err := hl7v2.ReadHeader(msg)
+		if err != nil {
+			return
+		}
+		code, _ := hl7v2.AckFor(header, hl7v2.AA)
+		if _, err := conn.Write(hl7v2.Frame(hl7v2.NewAck(header, code, "SLOW1", time.Now(), nil))); err != nil {
+			return
+		}
+	}
+}
+
+type countedReader struct {
+	io.Reader
+	n int
+}
+
+func (r *countedReader) Read(b []byte) (int, error) {
+	n, err := r.Reader.Read(b)
+	r.n += n
+	return n, err
+}
+
+// bulky makes a referral larger than what the sockets between the gateway and a clinic that
+// does not read can hold, so that it is still being sent when the guardian revokes.
+func bulky(t *testing.T, msg []byte) []byte {
+	t.Helper()
+	const question = "NTE|1|P|Question:"
+	if !bytes.Contains(msg, []byte(question)) {
+		t.Fatal("the referral has no question to make long")
+	}
+	return bytes.Replace(msg, []byte(question), append([]byte(question), bytes.Repeat([]byte(" more words"), 600_000)...), 1)
+}
+
+// TestRevokedInTheMiddle: the bytes are on their way when the guardian revokes. Once that is
+// answered the rest does not come: the clinic never gets the message whole.
+func TestRevokedInTheMiddle(t *testing.T) {
+	t.Parallel()
+	for _, revokes := range []bool{true, false} {
+		t.Run(fmt.Sprint("revoked ", revokes), func(t *testing.T) {
+			t.Parallel()
+			w, door := newTown(t), newSlowDoor(t)
+			env := w.environment()
+			env["NORTHSIDE_MLLP"] = door.Addr().String()
+			s := newServed(t, writeConfig(t), env, false)
+			s.start()
+			story := readRefusals(t).Story
+			h := hearing{t: t, s: s, w: w, child: 1, change: func(msg []byte) []byte { return bulky(t, msg) }}
+			h.prepare(story)
+			id := h.refer(story)
+			select {
+			case <-door.taken:
+			case <-time.After(20 * time.Second):
+				t.Fatalf("nothing came to the clinic's door\n%s", s.log())
+			}
+			time.Sleep(300 * time.Millisecond) // until the sockets are full
+			var took time.Duration
+			if revokes {
+				took = h.withdrawn(story)
+			}
+			close(door.read)
+			north := to(h.settled(id), "northside.mllp")
+			if revokes {
+				cut := <-door.cut
+				if len(door.whole) != 0 || cut == 0 || north.State != ledger.DeliveryDenied || reasonOf(north) != "status:inactive" {
+					t.Errorf("%d whole, %d bytes of the one that was cut; %s for %q", len(door.whole), cut, north.State, reasonOf(north))
+				}
+				figure(t, 4, "revoked in the middle of sending", 1, "whole messages", len(door.whole), "bytes before the cut", cut, "answered after ms", took.Milliseconds())
+			} else if len(door.whole) != 1 || north.State != ledger.DeliveryCompleted {
+				t.Errorf("the twin: %d whole; %s: %+v", len(door.whole), north.State, north.Attempts)
+			}
+			s.stop()
+		})
+	}
 }
