@@ -276,5 +276,3 @@ func rowsOf(rows []*guideRow) map[string][]*guideRow {
 }
 
 func fieldName(at spot) string { return at.segment().Name() + "-" + strconv.Itoa(at.field) }
-
-

@@ -219,7 +219,9 @@ func (b *bench) doubt(s saying, l translate.Leaf, p hl7v2.Path, carriers map[str
 		name := fmt.Sprint(p.Segment, "-", p.Field)
 		held := slices.Concat(carriers[name], carriers["segment"])
 		raw := hl7v2.Escape(text, hl7v2.DefaultDelimiters)
-		if !slices.ContainsFunc(held, func(c string) bool { return strings.Contains(c, raw) || strings.Contains(c, text) || strings.Contains(hl7v2.Unescape(c, hl7v2.DefaultDelimiters), text) }) {
+		if !slices.ContainsFunc(held, func(c string) bool {
+			return strings.Contains(c, raw) || strings.Contains(c, text) || strings.Contains(hl7v2.Unescape(c, hl7v2.DefaultDelimiters), text)
+		}) {
 			return "no carrier of this field has it"
 		}
 	case translate.Mapped:
