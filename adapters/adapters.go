@@ -18,7 +18,7 @@ type Inbound struct {
 	Partner     string    // id of the registered partner
 	Protocol    string    // "mllp", "fhirrest", ...
 	ContentType string    // media type as sent, "" where the protocol has none
-	Interaction string    // FHIR REST method and relative path, "PUT Consent/123"; "" elsewhere
+	Interaction string    // FHIR REST method and relative path, the id as a digest: "PUT Consent/9f86d081884c7d65"; "" elsewhere
 	Raw         []byte    // exactly what was received
 	Received    time.Time // when the last byte arrived
 }

@@ -3,8 +3,10 @@ package gateway_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"caregate/adapters"
+	"caregate/gateway"
 	"caregate/ledger"
 )
 
@@ -64,6 +66,64 @@ func TestDuplicateIsAnsweredAndNotDeliveredTwice(t *testing.T) {
 	if n := len(h.clinic.received()); n != 1 {
 		t.Fatalf("clinic received %d messages, want 1", n)
 	}
+}
+
+// A consent withdrawn, given and withdrawn again in the same bytes is withdrawn: the last copy is no copy.
+func TestWithdrawnAgainIsNoCopy(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, func(o *gateway.Options) { o.Partners[1].Duplicates = gateway.Duplicates{Window: time.Hour} })
+	h.introduce()
+	h.sign()
+	h.revoke()
+	h.sign()
+	h.ends(h.refer(), ledger.DeliveryCompleted)
+	h.revoke()
+	if withdrawn := h.inForce(); withdrawn != 0 {
+		t.Errorf("%d consents are in force after the second withdrawal", withdrawn)
+	}
+	h.sign()
+	if given := h.inForce(); given != 1 {
+		t.Errorf("%d consents are in force after the third form", given)
+	}
+	before := h.messages()
+	h.sign()
+	if after := h.messages(); after != before {
+		t.Errorf("the same form again is stored: %d messages, then %d", before, after)
+	}
+}
+
+// inForce counts the active consents among the decision inputs of the child.
+func (h *house) inForce() (n int) {
+	h.t.Helper()
+	inputs, _, err := h.ledger.Inputs(h.t.Context(), h.only())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for _, in := range inputs {
+		if in.Kind == "consent" && strings.Contains(string(in.Body), `"active"`) {
+			n++
+		}
+	}
+	return n
+}
+
+// only is the one child of the house.
+func (h *house) only() string {
+	h.t.Helper()
+	child, err := h.Child(h.t.Context(), "https://soc.example.org/id/il-dcfs-id|90000017")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return child
+}
+
+func (h *house) messages() int {
+	h.t.Helper()
+	messages, err := h.ledger.MessagesOf(h.t.Context(), h.only())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return len(messages)
 }
 
 func TestStatusIsForPartiesAndInOrder(t *testing.T) {

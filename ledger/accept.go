@@ -23,6 +23,7 @@ type Acceptance struct {
 	Links                                                         []Link
 	Aliases                                                       []Alias
 	Inputs                                                        []Input
+	Changes                                                       bool // it changes decision inputs: no copy, even when these very bytes came before
 	Deliveries                                                    []NewDelivery
 	Work                                                          []NewWork
 	Events                                                        []Event // Message and Child are filled in where empty

@@ -18,6 +18,8 @@ func (p *acceptance) duplicate(t *tx) (done bool, err error) {
 		return false, nil
 	case err != nil:
 		return false, err
+	case same && p.Changes: // said, taken back, and said again
+		return false, nil
 	case same:
 		p.result = Accepted{Message: first, Duplicate: true, FirstCode: code}
 		err := t.row("SELECT seq, position FROM message WHERE id = ?", []any{first}, &p.result.Seq, &p.result.Position)

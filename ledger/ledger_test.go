@@ -132,6 +132,8 @@ func TestDuplicates(t *testing.T) {
 		},
 		{name: "same after AA and held", first: func(a *Acceptance) { a.State, a.Code = MessageHeld, "held" }, duplicate: true},
 		{name: "same after AA and held and the window", first: func(a *Acceptance) { a.State, a.Code = MessageHeld, "held" }, wait: 2 * time.Hour},
+		{name: "same again, and it changes decision inputs", second: func(a *Acceptance) { a.Changes = true }},
+		{name: "other content, and it changes decision inputs", second: func(a *Acceptance) { a.Raw, a.Changes = []byte("other"), true }, err: ErrConflict},
 		{name: "no control id", first: func(a *Acceptance) { a.ControlID = "" }, second: func(a *Acceptance) { a.ControlID = "" }},
 	}
 	for _, c := range cases {

@@ -157,7 +157,7 @@ func (d *decoding) consent(root *fhir.Node, method, id string) adapters.Decoded 
 	switch {
 	case method == http.MethodPut && have == "":
 		d.refuse(adapters.CodeMissing, "Consent.id", "must be the id of the address")
-	case method == http.MethodPut && have != id:
+	case method == http.MethodPut && have != id && addressed(have) != id:
 		d.refuse(adapters.CodeBusinessRule, "Consent.id", "differs from the id of the address")
 	case have == "":
 		have = d.newID(d.digest, 0)
@@ -169,9 +169,16 @@ func (d *decoding) consent(root *fhir.Node, method, id string) adapters.Decoded 
 		Set("method", fhir.NewString(http.MethodPut)).Set("url", fhir.NewString("Consent/"+have)))
 	return adapters.Decoded{
 		Bundle:    fhir.NewResource("Bundle").Set("type", fhir.NewString("transaction")).Set("entry", fhir.NewArray(entry)),
-		ControlID: "Consent/" + have + "@" + d.digest[:12],
+		ControlID: d.digest[:32],
 		Event:     method + " Consent",
 	}
+}
+
+// addressed stands for the id of an address in an Interaction, which is stored in clear: an id is a
+// partner's own text and may name a child. Whoever has the resource can compare.
+func addressed(id string) string {
+	sum := sha256.Sum256([]byte("address|" + id))
+	return hex.EncodeToString(sum[:8])
 }
 
 // placers returns the placer numbers (table 0203 PLAC) of the orders and tasks, each once.

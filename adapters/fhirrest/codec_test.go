@@ -81,8 +81,9 @@ func TestDecodeIdentity(t *testing.T) {
 		{"01-medication-consult/16-fhir-message-bundle.json", "POST /", "message:I12", "SOCGW0000001", nil},
 		{"01-medication-consult/01-fhir-consult-request-transaction.json", "POST /", "transaction", "", nil},
 		{"02-school-educational-needs/02-fhir-answer-transaction.json", "POST /", "transaction", "", []string{"TASK-EDNNEEDS-1"}},
-		{"06-consent-lifecycle/01-fhir-consent-active.json", "PUT Consent/consent-consult", "PUT Consent", "Consent/consent-consult@", nil},
-		{"06-consent-lifecycle/01-fhir-consent-active.json", "POST Consent", "POST Consent", "Consent/consent-consult@", nil},
+		{"06-consent-lifecycle/01-fhir-consent-active.json", "PUT Consent/consent-consult", "PUT Consent", "", nil},
+		{"06-consent-lifecycle/01-fhir-consent-active.json", "PUT Consent/602f2f88c343a0b2", "PUT Consent", "", nil},
+		{"06-consent-lifecycle/01-fhir-consent-active.json", "POST Consent", "POST Consent", "", nil},
 	}
 	for _, c := range cases {
 		decoded, err := fhirrest.Codec{}.Decode(inbound(c.interaction, flow(t, c.file)))

@@ -93,7 +93,7 @@ func TestInteractions(t *testing.T) {
 		{"POST", "/fhir", "POST /", message, 200, "OperationOutcome"},
 		{"POST", "/fhir/$process-message", "POST /", message, 200, "OperationOutcome"},
 		{"POST", "/fhir/Consent", "POST Consent", consent, 201, "OperationOutcome"},
-		{"PUT", "/fhir/Consent/consent-consult", "PUT Consent/consent-consult", consent, 200, "OperationOutcome"},
+		{"PUT", "/fhir/Consent/consent-consult", "PUT Consent/602f2f88c343a0b2", consent, 200, "OperationOutcome"},
 	}
 	g := start(t, fhirrest.Config{}, good, nil)
 	for _, c := range cases {

@@ -99,7 +99,7 @@ func (r *Receiver) postBundle(c *call) { r.hand(c, "POST /") }
 
 func (r *Receiver) postConsent(c *call) { r.hand(c, "POST Consent") }
 
-func (r *Receiver) putConsent(c *call) { r.hand(c, "PUT Consent/"+c.id) }
+func (r *Receiver) putConsent(c *call) { r.hand(c, "PUT Consent/"+addressed(c.id)) }
 
 // hand gives the body to the pipeline and turns the Ack into the answer.
 func (r *Receiver) hand(c *call, interaction string) {
