@@ -54,7 +54,7 @@ func (g *Gateway) accept(ctx context.Context, m *inspection, child string) adapt
 	ack, accepted := g.place(ctx, m)
 	g.at("committed")
 	g.wake(ctx, accepted.Lanes)
-	if err := g.settle(ctx, accepted.Epochs); err != nil {
+	if err := g.effective(ctx, m, accepted.Epochs); err != nil {
 		return g.unavailable(err)
 	}
 	return ack

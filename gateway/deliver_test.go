@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -218,4 +219,33 @@ func TestNeedsHoldTheDelivery(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.ends(id, ledger.DeliveryCompleted)
+}
+
+// A withdrawal whose answer was missed is sent again; the copy is answered no sooner than
+// the first could have been.
+func TestWithdrawalSentAgainWaitsForTheGate(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, func(o *gateway.Options) { o.Partners[1].Duplicates = gateway.Duplicates{Window: time.Hour} })
+	h.introduce()
+	h.sign()
+	hold := make(chan struct{})
+	var left atomic.Bool
+	h.clinic.respond(func(context.Context, adapters.Release) (adapters.Receipt, error) { // deaf to being cut off
+		<-hold
+		left.Store(true)
+		return adapters.Receipt{Answer: "200"}, nil
+	})
+	h.refer()
+	h.until(func() bool { return len(h.clinic.received()) == 1 })
+	withdrawal := adapters.Inbound{Partner: "guardian", Protocol: "fhirrest", Interaction: "PUT " + consult, Received: asOf, Raw: []byte(
+		strings.Replace(flow(t, "06-consent-lifecycle/01-fhir-consent-active.json"), `"status": "active"`, `"status": "inactive"`, 1))}
+	impatient, stop := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer stop()
+	if ack := h.Accept(impatient, withdrawal); !ack.Silent {
+		t.Fatalf("answered %s while a send was under way", ack.Code)
+	}
+	time.AfterFunc(300*time.Millisecond, func() { close(hold) })
+	if ack := h.Accept(t.Context(), withdrawal); ack.Code != adapters.CodeAccepted || !left.Load() {
+		t.Fatalf("the copy was answered %s, send over: %v", ack.Code, left.Load())
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"caregate/adapters"
 	"caregate/fhir"
 	"caregate/ledger"
 )
@@ -129,6 +130,9 @@ func (g *Gateway) judge(ctx context.Context, m *inspection) error {
 		return err
 	}
 	m.move = taskMove(prior, statusOf(m.decoded.Bundle))
+	if m.move == moveNone {
+		m.issues = append(m.issues, adapters.Issue{Location: "Task.status", Code: adapters.CodeAccepted, Text: "the referral is in this state already: nobody is told again"})
+	}
 	if m.move == moveSkip {
 		m.hold("out-of-order", "the referral is reported as completed before it was accepted: ask the partner, then resolve this item")
 	}

@@ -21,6 +21,16 @@ func (g *Gateway) settle(ctx context.Context, epochs map[string]int64) error {
 	return nil
 }
 
+// effective returns when what the message states is in force everywhere. A statement that
+// stands already is waited for too: its sender may have missed the answer, and has none
+// before nothing older can leave.
+func (g *Gateway) effective(ctx context.Context, m *inspection, epochs map[string]int64) error {
+	if len(epochs) == 0 && m.asserted && m.who.child != "" && !m.who.isNew {
+		return g.Revoke(ctx, m.who.child)
+	}
+	return g.settle(ctx, epochs)
+}
+
 // Revoke waits until nothing decided before the child's current epoch can still leave,
 // in this process or any other on the same ledger.
 func (g *Gateway) Revoke(ctx context.Context, child string) error {
