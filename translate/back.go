@@ -224,14 +224,11 @@ func (j *job) comparable(r *row, p place) *fhir.Node {
 		}
 		return n
 	}
-	k, isComposite := j.maps.converterFor(r.mapName).(compositeConverter)
-	if len(r.target.steps) > 0 || !isComposite {
+	k, isPartial := j.maps.converterFor(r.mapName).(partial)
+	if _, composite := k.(compositeConverter); !isPartial || n == nil || (composite && len(r.target.steps) > 0) {
 		return n
 	}
-	part := fhir.NewObject()
-	for _, name := range k.members() {
-		part.Set(name, n.Get(name))
-	}
+	part := k.part(n)
 	if part.Len() == 0 {
 		return nil
 	}

@@ -108,6 +108,24 @@ func (m *maps) converterFor(name string) converter {
 		return placeConverter{}
 	case "label":
 		return labelConverter{}
+	case "ID":
+		return tableConverter{}
+	case "order":
+		return orderConverter{}
+	case "TM":
+		return timeConverter{}
+	case "CQ":
+		return quantityConverter{}
+	case "units":
+		return unitsConverter{}
+	case "occurrence":
+		return occurrenceConverter{}
+	case "RPT":
+		return repeatConverter{}
+	case "minutes":
+		return minutesConverter{}
+	case "words":
+		return wordsConverter{}
 	case "taskstatus":
 		return taskStatusConverter{}
 	}
@@ -199,16 +217,47 @@ func (r *row) arg0() string {
 	return r.args[0]
 }
 
-// members returns the names that the datatype writes, so that one that writes straight
-// into a resource is compared by them alone.
-func (k compositeConverter) members() []string {
-	var names []string
+// partial is a datatype that is only a part of its element: others write there too.
+type partial interface {
+	part(n *fhir.Node) *fhir.Node
+}
+
+// part returns what the rows of the table are about.
+func (k compositeConverter) part(n *fhir.Node) *fhir.Node {
+	out := fhir.NewObject()
 	for i := range k.t.rows {
-		if steps := k.t.rows[i].target.steps; len(steps) > 0 {
-			names = append(names, steps[0].name)
+		t := k.t.rows[i].target
+		if len(t.steps) == 0 {
+			continue
+		}
+		for _, p := range t.find(n) {
+			if p.node != nil {
+				merge(t, out, p.node.Clone())
+			}
+			break
 		}
 	}
-	return names
+	return out
+}
+
+// partOf copies the named members of an object.
+func partOf(n *fhir.Node, names ...string) *fhir.Node {
+	out := fhir.NewObject()
+	for _, name := range names {
+		out.Set(name, n.Get(name))
+	}
+	return out
+}
+
+// mergeDeep adds the members of node to those of an object that already stands there.
+func mergeDeep(to, node *fhir.Node) {
+	for name, child := range node.Members() {
+		if have := to.Get(name); have.Kind() == fhir.Object && child.Kind() == fhir.Object {
+			mergeDeep(have, child)
+		} else if have == nil {
+			to.Set(name, child)
+		}
+	}
 }
 
 // stConverter is a text.

@@ -188,6 +188,8 @@ func (j *job) exists(subject string, f *frame) bool {
 		return len(j.p.SendIdentifiers) == 0
 	case subject == "ssn":
 		return j.p.SSN
+	case strings.HasPrefix(subject, "next:"):
+		return j.follows(f.seg, strings.TrimPrefix(subject, "next:"))
 	case strings.Contains(subject, "-"):
 		return j.subject(subject, f) != ""
 	case len(subject) == 3 && strings.ToUpper(subject) == subject:
@@ -209,7 +211,7 @@ func (j *job) subject(subject string, f *frame) string {
 	if !ok {
 		return ""
 	}
-	seg := j.nearest(f, ref.segment)
+	seg := j.within(f, ref.segment)
 	if seg == nil {
 		return ""
 	}
@@ -227,6 +229,20 @@ func (j *job) nearest(f *frame, name string) *segment {
 		}
 	}
 	return j.first(name)
+}
+
+// follows tells whether a segment of that name comes before the next one like seg.
+func (j *job) follows(seg *segment, name string) bool {
+	at := slices.Index(j.segs, seg)
+	for _, next := range j.segs[at+1:] {
+		if next.name == seg.name {
+			return false
+		}
+		if next.name == name {
+			return true
+		}
+	}
+	return false
 }
 
 // first returns the first segment of that name.

@@ -308,6 +308,9 @@ func (b *builder) mapField(f *frame, r *row, root *fhir.Node) {
 		c := &call{j: b.job, f: f, args: r.args, location: b.repLocation(f, r.field, i)}
 		n := b.convert(c, r, group)
 		p, ok := r.target.put(root, n, c.choice)
+		if !ok && i == 0 {
+			p, ok = b.join(r, root, p, n)
+		}
 		if ok = ok && (i == 0 || len(r.target.steps) > 0); ok && n != nil && len(r.target.steps) == 0 {
 			merge(target{}, root, n)
 		}
@@ -317,6 +320,17 @@ func (b *builder) mapField(f *frame, r *row, root *fhir.Node) {
 			return
 		}
 	}
+}
+
+// join adds a part to the element that other fields have made.
+func (b *builder) join(r *row, root *fhir.Node, p place, n *fhir.Node) (place, bool) {
+	_, isPartial := b.maps.converterFor(r.mapName).(partial)
+	found := r.target.find(root)
+	if !isPartial || n == nil || len(found) == 0 || found[0].node.Kind() != fhir.Object {
+		return p, false
+	}
+	mergeDeep(found[0].node, n)
+	return found[0], true
 }
 
 // convert runs the datatype of a row on the first repetition, or on all of them where
