@@ -230,3 +230,23 @@ func TestStatusKeepsTheIdsOfTheReferral(t *testing.T) {
 		}
 	}
 }
+
+// A read holds the gate like a send: a withdrawal is answered when its answer cannot be under way any more.
+func TestWithdrawalWaitsForReads(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.introduce()
+	h.sign()
+	h.ends(h.refer(), ledger.DeliveryCompleted)
+	permit, ack := h.Read(t.Context(), "clinic", "Condition", "cond-adhd")
+	if ack.Code != adapters.CodeAccepted {
+		t.Fatalf("read: %+v", ack)
+	}
+	h.revoke()
+	if by := permit.Release().WriteBy; time.Now().Before(by) {
+		t.Errorf("withdrawn %v before the answer to the read must have left", time.Until(by))
+	}
+	if _, ack := h.Read(t.Context(), "clinic", "Condition", "cond-adhd"); ack.Code != adapters.CodeUnknownKey {
+		t.Errorf("a read after the withdrawal was answered %s", ack.Code)
+	}
+}

@@ -57,7 +57,7 @@ func (g *Gateway) intend(ctx context.Context, d ledger.Delivery, a *asked, v *ve
 		return intended{}, err
 	}
 	return intended{token: token, Release: adapters.Release{
-		Destination: a.route.To, DeliveryID: d.ID, Key: a.out.Key, ControlID: a.out.ControlID, Origin: a.out.Origin, WriteBy: v.writeBy(),
+		Destination: a.route.To, DeliveryID: d.ID, Key: a.out.Key, ControlID: a.out.ControlID, Origin: a.out.Origin, WriteBy: v.writeBy(GateExpiry - writeMargin),
 	}}, nil
 }
 

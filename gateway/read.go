@@ -37,26 +37,42 @@ func (g *Gateway) Read(ctx context.Context, partner, resourceType, id string) (a
 	if err != nil {
 		return none, g.unavailable(err)
 	}
-	bundle := fhir.NewResource("Bundle").SetText("type", "collection")
-	bundle.Add("entry", fhir.NewObject().Set("resource", resource))
-	a := &asked{route: Route{Name: "read", To: partner, Purpose: p.Reads}, child: child, bundle: bundle}
-	permit, v, err := g.release(ctx, a, func(ctx context.Context, v *verdict) (adapters.Release, error) {
-		return adapters.Release{Destination: partner, WriteBy: v.writeBy()}, g.logRead(ctx, v, partner, message, "0")
-	})
-	if errors.Is(err, errDenied) {
-		if err := g.logRead(ctx, v, partner, message, "8"); err != nil {
+	for {
+		permit, v, err := g.answer(ctx, p, child, resource.Clone(), message)
+		switch {
+		case errors.Is(err, ledger.ErrStale): // a decision input changed while we decided
+		case errors.Is(err, errDenied):
+			if err := g.Ledger.Log(ctx, readEvent(v, partner, message, "8")); err != nil {
+				return none, g.unavailable(err)
+			}
+			return none, notFound
+		case err != nil:
 			return none, g.unavailable(err)
+		default:
+			return permit, adapters.Ack{Code: adapters.CodeAccepted, MessageID: message}
 		}
-		return none, notFound
 	}
-	if err != nil {
-		return none, g.unavailable(err)
-	}
-	return permit, adapters.Ack{Code: adapters.CodeAccepted, MessageID: message}
 }
 
-func (g *Gateway) logRead(ctx context.Context, v *verdict, partner, message, outcome string) error {
-	return g.Ledger.Log(ctx, ledger.Event{Kind: "read", Partner: partner, Message: message, Outcome: outcome, Body: v.audited()})
+// readExpiry is how long an answer to a read may hold the gate of a child; it is written by half of that.
+const readExpiry = 2 * time.Second
+
+// answer releases one resource to a reader, under the gate like a send.
+func (g *Gateway) answer(ctx context.Context, reader Partner, child string, resource *fhir.Node, message string) (adapters.Permit, *verdict, error) {
+	bundle := fhir.NewResource("Bundle").SetText("type", "collection")
+	bundle.Add("entry", fhir.NewObject().Set("resource", resource))
+	a := &asked{route: Route{Name: "read", To: reader.ID, Purpose: reader.Reads}, child: child, bundle: bundle}
+	return g.release(ctx, a, func(ctx context.Context, v *verdict) (adapters.Release, error) {
+		err := g.Ledger.Admit(ctx, ledger.Reading{
+			Child: child, Epoch: v.epochs[child], Holder: g.holder, GateUntil: g.Now().Add(readExpiry),
+			Events: []ledger.Event{readEvent(v, reader.ID, message, "0")},
+		})
+		return adapters.Release{Destination: reader.ID, WriteBy: v.writeBy(readExpiry / 2)}, err
+	})
+}
+
+func readEvent(v *verdict, partner, message, outcome string) ledger.Event {
+	return ledger.Event{Kind: "read", Partner: partner, Message: message, Outcome: outcome, Body: v.audited()}
 }
 
 // project brings the resources that can be read up to date with what was accepted: a read

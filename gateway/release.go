@@ -226,11 +226,10 @@ func digest(decision string, r Route) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// writeBy is the instant by which a send that starts now has written its last byte: before
-// its gate row expires, and before the decision does. It is an I/O deadline and so in the
-// machine's own time, whatever clock the decisions follow.
-func (v *verdict) writeBy() time.Time {
-	left := GateExpiry - writeMargin
+// writeBy is the instant by which what leaves now has left: within the time its gate row
+// gives it, and before the decision expires. It is an I/O deadline and so in the machine's
+// own time, whatever clock the decisions follow.
+func (v *verdict) writeBy(left time.Duration) time.Time {
 	if until := v.Decision.ValidUntil; !until.IsZero() {
 		left = min(left, until.Sub(v.AsOf))
 	}
