@@ -138,8 +138,9 @@ func (g *Gateway) compare(ctx context.Context, m *inspection) error {
 func (g *Gateway) keep(ctx context.Context, m *inspection) (adapters.Ack, ledger.Accepted) {
 	accepted, err := g.Ledger.Accept(ctx, g.acceptance(m))
 	switch {
-	case errors.Is(err, ledger.ErrConflict):
-		return adapters.Ack{Code: adapters.CodeDuplicate, Issues: []adapters.Issue{{Code: adapters.CodeDuplicate, Text: "this control id was used for other content"}}}, accepted
+	case errors.Is(err, ledger.ErrConflict) && m.code == adapters.CodeAccepted: // refused, and kept like everything else
+		m.refuse(adapters.CodeDuplicate, adapters.Issue{Code: adapters.CodeDuplicate, Text: "this control id was used for other content"})
+		return g.keep(ctx, m)
 	case errors.Is(err, ledger.ErrLinked) && m.held == nil && !m.who.isNew: // a child introduced twice at once is found the second time
 		m.hold("identity", "an id in this message already stands for another child: find out which is right, then resolve with the child")
 		return g.keep(ctx, m)

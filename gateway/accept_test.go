@@ -250,3 +250,22 @@ func TestWithdrawalWaitsForReads(t *testing.T) {
 		t.Errorf("a read after the withdrawal was answered %s", ack.Code)
 	}
 }
+
+func TestOtherContentUnderAUsedIDIsRefusedAndKept(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.introduce()
+	h.sign()
+	body := strings.Replace(flow(t, "01-medication-consult/01-fhir-consult-request-transaction.json"), `"type": "transaction"`, `"type": "transaction", "identifier": {"system": "urn:x", "value": "B-1"}`, 1)
+	first := h.post("cmo", "POST /", body, adapters.CodeAccepted).MessageID
+	h.ends(first, ledger.DeliveryCompleted)
+	other := strings.Replace(body, "Sleep onset", "Onset of sleep", 1)
+	ack := h.post("cmo", "POST /", other, adapters.CodeDuplicate)
+	raw, err := h.ledger.Raw(t.Context(), ack.MessageID)
+	if err != nil || string(raw) != other {
+		t.Fatalf("what was refused is not kept: %v", err)
+	}
+	if n := len(h.clinic.received()); n != 1 {
+		t.Errorf("%d deliveries, want the first alone", n)
+	}
+}

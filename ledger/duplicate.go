@@ -30,6 +30,8 @@ func (p *acceptance) duplicate(t *tx) (done bool, err error) {
 	case p.AcceptConflict:
 		p.flagged = true
 		return false, nil
+	case !p.Reserve: // refused by the caller: kept, and it takes the id from nobody
+		return false, nil
 	}
 	p.conflict = true
 	return true, t.log(Event{Kind: "conflict", Partner: p.Partner, Message: first, Outcome: "refused"})
