@@ -1,0 +1,355 @@
+package translation
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"caregate/fhir"
+	"caregate/hl7v2"
+	"caregate/translate"
+)
+
+// element is one primitive of a Bundle: where it stands, without positions, and its parent.
+type element struct {
+	path   string // "Patient.name.family"
+	parent *fhir.Node
+	name   string
+	item   int // in a list of primitives, else -1
+	text   string
+}
+
+// primitives returns the primitives of the resources that may be edited: no ids, references,
+// systems, metadata or carriers.
+func primitives(bundle *fhir.Node) []element {
+	var out []element
+	for _, entry := range bundle.Get("entry").Items() {
+		if n := entry.Get("resource"); n.ResourceType() != "MessageHeader" && n.ResourceType() != "Basic" {
+			out = walkPrimitives(out, n, n.ResourceType())
+		}
+	}
+	return out
+}
+
+var fixedMembers = []string{"id", "resourceType", "reference", "meta", "system", "url", "fullUrl", "use", "contained", "type", "text.div", "contentType", "data"}
+
+func walkPrimitives(out []element, n *fhir.Node, path string) []element {
+	if n.Kind() == fhir.Object && carrier(n) {
+		return out
+	}
+	for name, child := range n.Members() {
+		if slices.Contains(fixedMembers, name) || strings.HasPrefix(name, "_") {
+			continue
+		}
+		at := path + "." + name
+		switch child.Kind() {
+		case fhir.Object:
+			out = walkPrimitives(out, child, at)
+		case fhir.Array:
+			for i, item := range child.Items() {
+				if item.Kind() == fhir.Object {
+					out = walkPrimitives(out, item, at)
+				} else if item.Kind() == fhir.String {
+					out = append(out, element{at, n, name, i, item.Text()})
+				}
+			}
+		case fhir.String, fhir.Number:
+			out = append(out, element{at, n, name, -1, child.Text()})
+		default:
+		}
+	}
+	return out
+}
+
+var dayAtStart = regexp.MustCompile(`^(\d{4}-\d{2}-)(\d{2})`)
+
+// otherText is another text of the same kind; "" for a code, which cannot be any text.
+func otherText(e element, kind string) string {
+	switch {
+	case kind == "code" || kind == "uri":
+		return ""
+	case fhirTime.MatchString(e.text) && len(e.text) >= 10:
+		m := dayAtStart.FindStringSubmatch(e.text)
+		day := "11"
+		if m[2] == "11" {
+			day = "12"
+		}
+		return m[1] + day + e.text[10:]
+	case fhirTime.MatchString(e.text):
+		return ""
+	}
+	return e.text + "x"
+}
+
+func (e element) put(text string) {
+	switch {
+	case e.item >= 0:
+		list := fhir.NewArray()
+		for i, item := range e.parent.Get(e.name).Items() {
+			if i == e.item {
+				item = fhir.NewString(text)
+			}
+			list.Append(item)
+		}
+		e.parent.Set(e.name, list)
+	default:
+		e.parent.Set(e.name, fhir.NewString(text))
+	}
+}
+
+// kindOf is the datatype of an element, so that codes are left alone.
+func kindOf(path string) string {
+	parts := strings.Split(path, ".")
+	structure := parts[0]
+	for _, name := range parts[1:] {
+		structure = typeOf(structure, name)
+	}
+	return structure
+}
+
+// TestOneElementChangesOneField edits one element of a Bundle after another, of each kind of
+// element one in a message, and compares the v2 message with the one before the edit.
+func TestOneElementChangesOneField(t *testing.T) {
+	t.Parallel()
+	p := proveProfile(t)
+	edits, exactly, none, several := 0, 0, 0, 0
+	silent, spills := tally{}, tally{}
+	for _, s := range samples(t) {
+		if s.err != nil {
+			continue
+		}
+		before, err := wayBack(s.bundle, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := map[string]bool{}
+		for i, e := range primitives(s.bundle) {
+			text := otherText(e, kindOf(e.path))
+			if seen[e.path] || text == "" || (e.name == "code" && strings.Contains(e.path, "coding")) {
+				continue
+			}
+			seen[e.path] = true
+			edited := s.bundle.Clone()
+			primitives(edited)[i].put(text)
+			after, err := wayBack(edited, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			edits++
+			switch changed := changedFields(before, after); len(changed) {
+			case 0:
+				none++
+				silent[e.path+" "+s.kind()]++
+			case 1:
+				exactly++
+			default:
+				several++
+				spills[fmt.Sprint(e.path, " ", s.kind(), " -> ", strings.Join(changed[:min(4, len(changed))], ","))]++
+			}
+		}
+	}
+	report(t, "edit-silent.txt", silent.top(500))
+	report(t, "edit-spills.txt", spills.top(500))
+	figure(t, 3, "one FHIR element changed", edits, "exactlyOneField", exactly, "noField", none, "severalFields", several,
+		"noFieldWhere", silent.top(5), "severalWhere", spills.top(5))
+}
+
+// changedFields names the fields that differ, each once.
+func changedFields(a, b *hl7v2.Message) []string {
+	var out []string
+	for i := range max(a.Len(), b.Len()) {
+		if i >= a.Len() || i >= b.Len() || a.Segment(i).Name() != b.Segment(i).Name() {
+			return append(out, "segments")
+		}
+		x, y := a.Segment(i), b.Segment(i)
+		for f := 1; f <= max(x.FieldCount(), y.FieldCount()); f++ {
+			if x.Field(f).Raw() != y.Field(f).Raw() {
+				out = append(out, fmt.Sprintf("%s-%d", x.Name(), f))
+			}
+		}
+	}
+	return out
+}
+
+// TestOneFieldChangesOneElement edits one leaf of a message after another, of each field one,
+// and compares the Bundle: what differs must be at a target of that field, or its carrier.
+func TestOneFieldChangesOneElement(t *testing.T) {
+	t.Parallel()
+	p, targets := proveProfile(t), targetsOf(t)
+	edits, right, none, identity, spilled := 0, 0, 0, 0, 0
+	spills, silent := tally{}, tally{}
+	for _, s := range samples(t) {
+		if s.err != nil {
+			continue
+		}
+		before := pathsOf(s.bundle)
+		seen := map[string]bool{}
+		for _, l := range s.result.Leaves {
+			at, err := hl7v2.ParsePath(l.Path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			field := fmt.Sprint(at.Segment, "-", at.Field)
+			key := fmt.Sprint(field, ".", at.Component, ".", at.Subcomponent)
+			text := s.msg.At(at)
+			if seen[key] || at.Segment == "MSH" || l.Class != translate.Mapped || len(text) < 4 || text == `""` {
+				continue
+			}
+			seen[key] = true
+			edited := replaceLeaf(s.msg, at, otherLeaf(text))
+			if edited == nil {
+				continue
+			}
+			result, err := translate.ToFHIR(edited, p)
+			if err != nil {
+				continue // a field that decides what the message is
+			}
+			edits++
+			changed := differences(before, pathsOf(result.Bundle))
+			switch where := outside(changed, targets[field], field); {
+			case len(changed) == 0:
+				none++
+				silent[key]++
+			case slices.Contains(changed, "ids"):
+				identity++
+			case len(where) == 0:
+				right++
+			default:
+				spilled++
+				spills[fmt.Sprint(key, " -> ", strings.Join(where[:min(3, len(where))], ", "))]++
+			}
+		}
+	}
+	report(t, "edit-v2-spills.txt", spills.top(500))
+	report(t, "edit-v2-silent.txt", silent.top(500))
+	figure(t, 3, "one v2 leaf changed", edits, "onlyItsElements", right, "noElement", none, "newIdentity", identity, "otherElements", spilled,
+		"otherWhere", spills.top(6), "noElementWhere", silent.top(6))
+}
+
+func otherLeaf(text string) string {
+	if wholeDate.MatchString(text) && len(text) >= 8 {
+		if text[6:8] == "11" {
+			return text[:6] + "12" + text[8:]
+		}
+		return text[:6] + "11" + text[8:]
+	}
+	return text + "x"
+}
+
+// replaceLeaf returns the message with another text in one leaf, nil where it does not parse.
+func replaceLeaf(m *hl7v2.Message, at hl7v2.Path, text string) *hl7v2.Message {
+	d := m.Delimiters()
+	lines := strings.Split(strings.TrimRight(string(m.Encode()), "\r"), "\r")
+	seq := 0
+	for i, line := range lines {
+		if !strings.HasPrefix(line, at.Segment+string(d.Field)) {
+			continue
+		}
+		if seq++; seq != max(at.Sequence, 1) {
+			continue
+		}
+		change(&lines[i], d.Field, at.Field+1, func(field *string) {
+			change(field, d.Repetition, max(at.Repetition, 1), func(rep *string) {
+				change(rep, d.Component, max(at.Component, 1), func(component *string) {
+					change(component, d.Subcomponent, max(at.Subcomponent, 1), func(leaf *string) { *leaf = hl7v2.Escape(text, d) })
+				})
+			})
+		})
+	}
+	out, err := hl7v2.Parse([]byte(strings.Join(lines, "\r") + "\r"))
+	if err != nil {
+		return nil
+	}
+	return out
+}
+
+func change(text *string, by byte, n int, edit func(*string)) {
+	parts := strings.Split(*text, string(by))
+	if n <= len(parts) {
+		edit(&parts[n-1])
+	}
+	*text = strings.Join(parts, string(by))
+}
+
+// targetsOf are the elements that the tables name for a field, without positions.
+func targetsOf(t *testing.T) map[string][]string {
+	t.Helper()
+	rows, err := translate.Coverage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string][]string{}
+	for _, r := range rows {
+		segment, _, _ := strings.Cut(r.Table, ".")
+		field := fmt.Sprint(segment, "-", r.Field)
+		out[field] = append(out[field], strings.ReplaceAll(bracketed.ReplaceAllString(r.Target, ""), "[x]", ""))
+	}
+	return out
+}
+
+var bracketed = regexp.MustCompile(`\[[^\]]*\]|\([^)]*\)`)
+
+// pathsOf lays a Bundle out as text by path without positions.
+func pathsOf(bundle *fhir.Node) map[string]string {
+	out := map[string]string{}
+	var walk func(n *fhir.Node, path string)
+	walk = func(n *fhir.Node, path string) {
+		if n.Kind() == fhir.Object && carrier(n) {
+			path = strings.TrimPrefix(n.Get("url").Text(), translate.Extensions)
+			out[path] += n.Get("valueString").Text() + "\x1e"
+			return
+		}
+		switch n.Kind() {
+		case fhir.Object:
+			for name, child := range n.Members() {
+				if name == "id" || name == "reference" {
+					out["ids"] += child.Text() + "\x1e"
+				} else {
+					walk(child, path+"."+name)
+				}
+			}
+		case fhir.Array:
+			for _, item := range n.Items() {
+				walk(item, path)
+			}
+		default:
+			out[path] += n.Text() + "\x1e"
+		}
+	}
+	for _, n := range fhir.Entries(bundle) {
+		walk(n, n.ResourceType())
+	}
+	return out
+}
+
+func differences(a, b map[string]string) []string {
+	var out []string
+	for path, text := range a {
+		if b[path] != text {
+			out = append(out, path)
+		}
+	}
+	for path := range b {
+		if _, ok := a[path]; !ok {
+			out = append(out, path)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// outside returns the changed paths that are neither at a target of the field nor its carrier.
+func outside(changed, targets []string, field string) []string {
+	var out []string
+	segment, number, _ := strings.Cut(field, "-")
+	own := regexp.MustCompile(`^v2-` + segment + `(\(\w+\))?-` + number + `$`)
+	for _, path := range changed {
+		if own.MatchString(path) || slices.ContainsFunc(targets, func(to string) bool { return path == to || strings.HasPrefix(path, to) }) {
+			continue
+		}
+		out = append(out, path)
+	}
+	return out
+}
