@@ -202,8 +202,8 @@ func (b *builder) standing(f *frame) map[int][]stood {
 				c.choice = strings.TrimPrefix(m.place.name, strings.TrimSuffix(last, "[x]"))
 			}
 			s := stood{rep: m.rep, target: m.row.target.text}
-			if m.row.mapName == "lines" {
-				s.rep, s.lines = -1, strings.Split(m.place.node.Text(), "\n")
+			if m.row.joins() {
+				s.rep, s.lines = -1, strings.Split(unescape(strings.ReplaceAll(b.maps.converterFor(m.row.mapName).from(c, m.place.bare()).String(), `\.br\`, "\n")), "\n")
 			} else {
 				s.value = b.maps.converterFor(m.row.mapName).from(c, m.place.bare())
 			}
@@ -256,6 +256,9 @@ func (b *builder) carryField(f *frame, n int) {
 // of them stays in the list it belongs to, so that redaction of the element takes it along.
 var personal = []string{"XPN", "XTN", "XAD", "CX"}
 
+// objects are the maps whose element is no primitive: one that could not be made has no place beside it.
+var objects = []string{"CWE", "CNE", "varies", "EI", "CX", "XPN", "XAD", "XTN", "XON", "XCN", "PL", "DLD", "organisation", "named", "label", "party", "Coding", "days"}
+
 // anchors returns the marks of the row that a carrier of the field should stand at: the
 // first row whose elements can have extensions of their own. An element that could not
 // be made is only opened for its carrier where it is a primitive, or personal.
@@ -268,8 +271,8 @@ func (b *builder) anchors(f *frame, n int) []mark {
 		}
 		var marks []mark
 		for _, m := range f.marks[n] {
-			primitive := !m.place.inList && r.mapName != "CWE" && r.mapName != "CNE" && r.mapName != "varies"
-			if m.row == r && m.place.parent != nil && (m.placed || primitive || slices.Contains(personal, r.mapName)) {
+			primitive := !m.place.inList && !slices.Contains(objects, r.mapName)
+			if m.row == r && m.place.parent != nil && (m.placed || primitive || (m.place.inList && slices.Contains(personal, r.mapName))) {
 				marks = append(marks, m)
 			}
 		}

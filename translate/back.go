@@ -256,15 +256,15 @@ func (j *job) rowAgrees(f *frame, r *row, root *fhir.Node, reps []string) bool {
 	}
 	var want []*fhir.Node
 	for i := range reps {
-		c := &call{j: j, f: f, args: r.args, quiet: true}
+		c := &call{j: j, f: f, args: r.args, quiet: true, rep: i}
 		group := reps[i : i+1]
-		if r.mapName == "lines" {
+		if r.joins() {
 			group = reps
 		}
 		if n := j.convert(c, r, group); n != nil {
 			want = append(want, n)
 		}
-		if r.mapName == "lines" || !r.repeats() {
+		if r.joins() || !r.repeats() {
 			break
 		}
 	}
@@ -276,6 +276,9 @@ func (j *job) rowAgrees(f *frame, r *row, root *fhir.Node, reps []string) bool {
 	}
 	return slices.EqualFunc(have, want, same)
 }
+
+// joins tells whether all repetitions of the field are the lines of one element.
+func (r *row) joins() bool { return r.mapName == "lines" || r.mapName == "document" }
 
 // repeats tells whether each repetition of the field is an element of its own.
 func (r *row) repeats() bool {

@@ -22,6 +22,7 @@ type call struct {
 	location string // "PID-3[2]"; components are added as it goes down
 	quiet    bool   // a check: issues were reported before
 	choice   string // the suffix of value[x]
+	rep      int    // which repetition of its field, 0-based
 }
 
 func (c *call) arg(i int) string {
@@ -52,6 +53,14 @@ func (m *maps) converterFor(name string) converter {
 		return stConverter{}
 	case "lines":
 		return linesConverter{}
+	case "document":
+		return plainTextConverter{}
+	case "attachment":
+		return attachmentConverter{}
+	case "link":
+		return linkConverter{}
+	case "thing":
+		return thingConverter{}
 	case "NM":
 		return nmConverter{}
 	case "id":
@@ -108,6 +117,16 @@ func (m *maps) converterFor(name string) converter {
 		return placeConverter{}
 	case "label":
 		return labelConverter{}
+	case "organisation":
+		return organisationConverter{}
+	case "named":
+		return namedConverter{}
+	case "positive":
+		return positiveConverter{}
+	case "Coding":
+		return oneCodingConverter{}
+	case "days":
+		return daysConverter{}
 	case "ID":
 		return tableConverter{}
 	case "order":

@@ -2,6 +2,7 @@ package translate
 
 import (
 	"regexp"
+	"strings"
 
 	"caregate/fhir"
 	"caregate/hl7v2"
@@ -37,7 +38,7 @@ var integerForm = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,8})$`)
 type integerConverter struct{}
 
 func (integerConverter) to(c *call, v value) *fhir.Node {
-	if !integerForm.MatchString(v.text(1)) {
+	if !integerForm.MatchString(v.text(1)) || (c.arg(0) == "positive" && (v.text(1) == "0" || v.text(1)[0] == '-')) {
 		c.report(IssueBadValue, "not a whole number; left out and carried")
 		return nil
 	}
@@ -45,6 +46,17 @@ func (integerConverter) to(c *call, v value) *fhir.Node {
 }
 
 func (integerConverter) from(_ *call, n *fhir.Node) value { return textValue(n.Text()) }
+
+// positiveConverter is a whole number above zero.
+type positiveConverter struct{ integerConverter }
+
+func (k positiveConverter) to(c *call, v value) *fhir.Node {
+	if n := v.text(1); strings.HasPrefix(n, "-") || n == "0" {
+		c.report(IssueBadValue, "not a number above zero; left out and carried")
+		return nil
+	}
+	return k.integerConverter.to(c, v)
+}
 
 // locationConverter is an error location (ERL) and its path, "PID-3[2].1".
 type locationConverter struct{}

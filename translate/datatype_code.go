@@ -10,6 +10,9 @@ import (
 // localName is the v2 coding system of codes that mean something to one partner only.
 const localName = "L"
 
+// codeForm is the FHIR datatype code.
+var codeForm = regexp.MustCompile(`^\S+( \S+)*$`)
+
 var hl7Table = regexp.MustCompile(`^HL7(\d{4})$`)
 
 // systemOf returns the FHIR system of a v2 coding system name (table 0396), "" for an unknown one.
@@ -144,7 +147,9 @@ type codingConverter struct{}
 func (codingConverter) to(c *call, v value) *fhir.Node {
 	code := c.j.toFHIR(c.arg(0), codeIn(c.j, v, c.arg(0)))
 	if code == "" {
-		c.report(IssueNoCode, "code is not in table "+c.arg(0)+"; left out and carried")
+		if c.arg(2) != "quiet" {
+			c.report(IssueNoCode, "code is not in table "+c.arg(0)+"; left out and carried")
+		}
 		return nil
 	}
 	return fhir.NewObject().SetText("system", systemName(c.arg(1))).SetText("code", code)
@@ -163,7 +168,7 @@ func (codingConverter) from(c *call, n *fhir.Node) value {
 type typeCodeConverter struct{}
 
 func (typeCodeConverter) to(_ *call, v value) *fhir.Node {
-	if v.text(1) == "" {
+	if !codeForm.MatchString(v.text(1)) {
 		return nil
 	}
 	coding := fhir.NewObject().SetText("system", terminology+"v2-0203").SetText("code", v.text(1))

@@ -39,6 +39,9 @@ func (c *call) addCoding(n *fhir.Node, v value, at, version int) {
 		return
 	}
 	system := c.j.systemOf(v.text(at + 2))
+	if c.arg(0) == "default" && at == 1 && v.text(1) != "" && v.text(3) == "" {
+		system = systemName(c.arg(1)) // a code without a system is of the table of its field
+	}
 	if name := v.text(at + 2); system == "" && name != "" && name != "L" {
 		c.below(c.location+"."+itoa(at+2), nil).report(IssueNoSystem, "coding system name is not registered; coding without system")
 	}

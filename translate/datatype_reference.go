@@ -76,6 +76,21 @@ func (personConverter) from(c *call, n *fhir.Node) value {
 	return v.set(2, n.Get("display").Text())
 }
 
+// organisationConverter is an organisation (XON) as a logical reference.
+type organisationConverter struct{}
+
+func (organisationConverter) to(c *call, v value) *fhir.Node {
+	n := c.j.maps.converterFor("XONR").to(c, v)
+	if n == nil {
+		return nil
+	}
+	return n.SetText("type", "Organization")
+}
+
+func (organisationConverter) from(c *call, n *fhir.Node) value {
+	return c.j.maps.converterFor("XONR").from(c, n)
+}
+
 // placeURL is the extension that holds the parts of a location.
 const placeURL = Extensions + "place"
 
@@ -133,7 +148,8 @@ func (placeConverter) from(c *call, n *fhir.Node) value {
 }
 
 // labelConverter is a v2 code and a security label. Its argument is a code table whose
-// FHIR codes are written "v3-ActCode|DEMO"; a code that the table does not have keeps its own system.
+// FHIR codes are written "v3-ActCode|DEMO"; a code that the table does not have keeps its
+// own system. "only" takes and gives no other, "known" gives no other, "ID" writes the code alone.
 type labelConverter struct{}
 
 func (labelConverter) to(c *call, v value) *fhir.Node {
@@ -153,8 +169,70 @@ func (labelConverter) from(c *call, n *fhir.Node) value {
 	if r, ok := c.j.toV2(c.arg(0), strings.TrimPrefix(system, terminology)+"|"+code); ok {
 		return r.value(c.arg(0), c.arg(1) != "only" && c.arg(1) != "ID")
 	}
-	if c.arg(1) == "only" {
+	if c.arg(1) == "only" || c.arg(1) == "known" {
 		return nil
 	}
 	return value(nil).set(1, code).set(2, n.Get("display").Text()).set(3, c.j.nameOf(system))
+}
+
+// oneCodingConverter is a CWE of which FHIR takes one Coding.
+type oneCodingConverter struct{}
+
+func (oneCodingConverter) to(c *call, v value) *fhir.Node {
+	return cweConverter{}.to(c.below(c.location, []string{"notext"}), v).At("coding[0]")
+}
+
+func (oneCodingConverter) from(c *call, n *fhir.Node) value {
+	var v value
+	c.putCoding(&v, n, 1)
+	return v
+}
+
+// daysConverter is a number of days and a Duration.
+type daysConverter struct{}
+
+func (daysConverter) to(c *call, v value) *fhir.Node {
+	number := nmConverter{}.to(c, v)
+	if number == nil {
+		return nil
+	}
+	return fhir.NewObject().Set("value", number).SetText("unit", "d").SetText("system", unitsOfMeasure).SetText("code", "d")
+}
+
+func (daysConverter) from(_ *call, n *fhir.Node) value {
+	if n.Get("system").Text() != unitsOfMeasure || n.Get("code").Text() != "d" {
+		return nil
+	}
+	return textValue(n.Get("value").Text())
+}
+
+// namedConverter is somebody of whom only the name is known (XPN), as a logical reference.
+// Its argument is the field that says, repetition by repetition, what kind of person it is.
+type namedConverter struct{}
+
+func (namedConverter) to(c *call, v value) *fhir.Node {
+	name := xpnConverter{}.to(c, v)
+	if name == nil {
+		return nil
+	}
+	n := fhir.NewObject()
+	n.Add("extension", fhir.NewObject().SetText("url", nameURL).Set("valueHumanName", name))
+	if ref, ok := parseRef(c.arg(0)); ok {
+		if reps := c.f.seg.reps(ref.field); c.rep < len(reps) {
+			n.SetText("type", c.j.toFHIR("0548.type", parseValue(reps[c.rep]).text(1)))
+		}
+	}
+	if child := c.j.lookup(c.f, "Patient"); child != nil && n.Get("type").Text() == "Patient" {
+		n.SetText("reference", child.Ref())
+	}
+	return n.SetText("display", display(name))
+}
+
+func (namedConverter) from(c *call, n *fhir.Node) value {
+	for _, ext := range n.Get("extension").Items() {
+		if ext.Get("url").Text() == nameURL {
+			return xpnConverter{}.from(c, ext.Get("valueHumanName"))
+		}
+	}
+	return textValue(n.Get("display").Text())
 }

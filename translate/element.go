@@ -19,6 +19,7 @@ type step struct {
 	index    int    // indexed
 	key, val string // picked: only items whose child key has val
 	not      bool   // picked: only items whose child key has not val
+	several  bool   // picked: the key is a list
 	url      string // extension
 }
 
@@ -60,11 +61,22 @@ func (t target) put(root, node *fhir.Node, choice string) (place, bool) {
 	return place{parent: root, node: root}, true
 }
 
+// opens tells whether the path makes an item of a list on its way, which must not be for nothing.
+func (t target) opens() bool {
+	for i, s := range t.steps {
+		if i < len(t.steps)-1 && (s.kind == appended || s.kind == picked) {
+			return true
+		}
+	}
+	return false
+}
+
 // descend returns the child object that a path passes through, making it where there is none.
 func (s step) descend(cur *fhir.Node) *fhir.Node {
 	switch s.kind {
 	case appended, picked:
 		item := fhir.NewObject()
+		s.sign(item)
 		cur.Add(s.name, item)
 		return item
 	case indexed:
@@ -129,7 +141,9 @@ func (t target) find(root *fhir.Node) []place {
 		var next []*fhir.Node
 		for _, n := range nodes {
 			for _, p := range s.places(n) {
-				next = append(next, p.node)
+				if s.matches(p.node) {
+					next = append(next, p.node)
+				}
 			}
 		}
 		nodes = next
@@ -185,6 +199,26 @@ func valueOf(member string, child *fhir.Node) *fhir.Node {
 	return child
 }
 
+// sign gives a new item on the path the key that picks it: "status=active" a code,
+// "type=v3-ParticipationType#ATND" a concept, "type*=…" a list of one.
+func (s step) sign(item *fhir.Node) {
+	if s.kind != picked || s.not {
+		return
+	}
+	system, code, coded := strings.Cut(s.val, "#")
+	if !coded {
+		item.SetText(s.key, s.val)
+		return
+	}
+	coding := fhir.NewObject().SetText("system", system).SetText("code", code)
+	concept := fhir.NewObject().Set("coding", fhir.NewArray(coding))
+	if s.several {
+		item.Add(s.key, concept)
+	} else {
+		item.Set(s.key, concept)
+	}
+}
+
 // matches tells whether an item is one that a picked step wants.
 func (s step) matches(item *fhir.Node) bool {
 	if s.kind != picked {
@@ -205,12 +239,33 @@ func has(item *fhir.Node, key, val string) bool {
 		return item.Get("system").Text() == val
 	}
 	child := item.Get(key)
+	if is, known := isReference(item, child, key, val); known {
+		return is
+	}
+	if system, code, ok := strings.Cut(val, "#"); ok {
+		return hasCoding(child, system, code)
+	}
 	for _, c := range child.Get("coding").Items() {
 		if c.Get("code").Text() == val {
 			return true
 		}
 	}
 	return child.Text() == val
+}
+
+// hasCoding tells whether a concept, or one of a list of them, has a coding.
+func hasCoding(n *fhir.Node, system, code string) bool {
+	for _, concept := range n.Items() {
+		if hasCoding(concept, system, code) {
+			return true
+		}
+	}
+	for _, c := range n.Get("coding").Items() {
+		if c.Get("system").Text() == system && c.Get("code").Text() == code {
+			return true
+		}
+	}
+	return false
 }
 
 // extensionsOf returns the object whose "extension" list belongs to the element; with

@@ -186,12 +186,19 @@ func (j *job) exists(subject string, f *frame) bool {
 	switch {
 	case subject == "sendall":
 		return len(j.p.SendIdentifiers) == 0
+	case subject == "sending":
+		return !j.wayBack
 	case subject == "ssn":
 		return j.p.SSN
 	case strings.HasPrefix(subject, "next:"):
 		return j.follows(f.seg, strings.TrimPrefix(subject, "next:"))
 	case strings.Contains(subject, "-"):
 		return j.subject(subject, f) != ""
+	case strings.Contains(subject, "."):
+		resource, path, _ := strings.Cut(subject, ".")
+		return j.lookup(f, resource).At(path) != nil
+	case subject == "consents":
+		return len(j.p.Codes["0498.status"]) > 0
 	case len(subject) == 3 && strings.ToUpper(subject) == subject:
 		return j.first(subject) != nil
 	}

@@ -79,7 +79,8 @@ func parseStep(part string) (step, error) {
 		return step{}, errTarget
 	}
 	not := strings.HasSuffix(key, "!")
-	return step{name: name, kind: picked, key: strings.TrimSuffix(key, "!"), val: systemName(val), not: not}, nil
+	bare, several := strings.CutSuffix(strings.TrimSuffix(key, "!"), "*")
+	return step{name: name, kind: picked, key: bare, val: systemName(val), not: not, several: several}, nil
 }
 
 // extensionURL completes the short names of the extensions that HL7 publishes.

@@ -105,7 +105,7 @@ func (m *maps) load(file string) error {
 	if err != nil {
 		return err
 	}
-	name := strings.TrimSuffix(path.Base(file), ".tsv")
+	name := strings.Replace(strings.TrimSuffix(path.Base(file), ".tsv"), "_.", ".", 1) // Windows has no file named CON
 	switch path.Base(path.Dir(file)) {
 	case "segment":
 		m.segments[name], err = newTable(name, lines)
@@ -233,6 +233,9 @@ func newStructure(name string, lines [][]string) (*structure, error) {
 		for i, spec := range r.find {
 			if bare, several := strings.CutSuffix(spec, "*"); several {
 				s.many[bare], r.find[i] = true, bare
+			}
+			if bare, _, ok := strings.Cut(spec, "[!"); ok {
+				s.many[bare] = true
 			}
 		}
 		for _, n := range list(c[5]) {

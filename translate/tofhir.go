@@ -200,6 +200,7 @@ func (b *builder) make(f *frame) {
 				item := fhir.NewObject()
 				r.target.put(root, item, "")
 				f.bind(r.args[0], item, true)
+				f.group(r, item)
 			}
 		case "contained":
 			b.contained(f, r)
@@ -267,7 +268,7 @@ func (b *builder) contained(f *frame, r *row) {
 func (b *builder) fill(f *frame) {
 	for i := range f.table.rows {
 		r := &f.table.rows[i]
-		if !r.forward() || r.mapName == "new" || r.mapName == "element" || r.mapName == "contained" || r.mapName == "ref" {
+		if !r.forward() || r.mapName == "new" || r.mapName == "element" || r.mapName == "contained" || r.mapName == "ref" || r.mapName == "unsaid" {
 			continue
 		}
 		root := b.lookup(f, r.target.resource)
@@ -275,23 +276,31 @@ func (b *builder) fill(f *frame) {
 			continue
 		}
 		if r.field == 0 {
-			b.constant(r, root)
+			b.constant(f, r, root)
 			continue
 		}
 		b.mapField(f, r, root)
 	}
 }
 
-// constant sets what no field says.
-func (b *builder) constant(r *row, root *fhir.Node) {
+// constant sets what no field says. A text of three arguments is reported where it
+// stands: its second is the code of the issue, its third what became of it.
+func (b *builder) constant(f *frame, r *row, root *fhir.Node) {
 	var n *fhir.Node
 	switch r.mapName {
 	case "text":
 		n = fhir.NewString(r.args[0])
+	case "every":
+		every(r, root)
+		return
+	case "bool":
+		n = fhir.NewBool(r.args[0] == "true")
 	case "coding":
-		n = fhir.NewObject().SetText("system", r.args[0]).SetText("code", r.args[1])
+		n = fhir.NewObject().SetText("system", systemName(r.args[0])).SetText("code", r.args[1])
 	}
-	r.target.put(root, n, "")
+	if _, ok := r.target.put(root, n, ""); ok && len(r.args) > 2 {
+		b.report(b.location(f, 0), r.args[1], r.args[2])
+	}
 }
 
 // mapField converts each repetition of a field and marks where it went.
@@ -299,14 +308,18 @@ func (b *builder) mapField(f *frame, r *row, root *fhir.Node) {
 	reps := f.seg.reps(r.field)
 	for i := range reps {
 		group := reps[i : i+1]
-		if r.mapName == "lines" {
+		if r.joins() {
 			group = reps
 		}
 		if group[0] == "" {
 			continue
 		}
-		c := &call{j: b.job, f: f, args: r.args, location: b.repLocation(f, r.field, i)}
+		c := &call{j: b.job, f: f, args: r.args, location: b.repLocation(f, r.field, i), rep: i}
 		n := b.convert(c, r, group)
+		if n == nil && r.target.opens() {
+			f.marks[r.field] = append(f.marks[r.field], mark{rep: i, row: r, whole: true})
+			continue
+		}
 		p, ok := r.target.put(root, n, c.choice)
 		if !ok && i == 0 {
 			p, ok = b.join(r, root, p, n)
@@ -314,9 +327,9 @@ func (b *builder) mapField(f *frame, r *row, root *fhir.Node) {
 		if ok = ok && (i == 0 || len(r.target.steps) > 0); ok && n != nil && len(r.target.steps) == 0 {
 			merge(target{}, root, n)
 		}
-		whole := !p.inList || r.mapName == "lines"
+		whole := !p.inList || r.joins()
 		f.marks[r.field] = append(f.marks[r.field], mark{rep: i, row: r, place: p, placed: ok && n != nil, whole: whole})
-		if r.mapName == "lines" {
+		if r.joins() {
 			return
 		}
 	}
@@ -337,7 +350,7 @@ func (b *builder) join(r *row, root *fhir.Node, p place, n *fhir.Node) (place, b
 // they are lines, and names the kind of identifier that the row's slice stands for.
 func (j *job) convert(c *call, r *row, reps []string) *fhir.Node {
 	v := parseValue(reps[0])
-	if r.mapName == "lines" {
+	if r.joins() {
 		v = nil
 		for _, rep := range reps {
 			v = append(v, []string{rep})
@@ -365,6 +378,10 @@ func (b *builder) link(f *frame) {
 	for i := range f.table.rows {
 		r := &f.table.rows[i]
 		root := b.lookup(f, r.target.resource)
+		if r.mapName == "unsaid" && root != nil && b.holds(r.when, f) {
+			unsay(r, root)
+			continue
+		}
 		if r.mapName != "ref" || root == nil || !b.holds(r.when, f) {
 			continue
 		}

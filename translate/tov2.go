@@ -167,6 +167,9 @@ func (w *writer) writeAll(group []*frame) {
 // there are already speak for the first of what is carried.
 func (w *writer) candidates(r *structureRow, parent *frame, have int) []*frame {
 	t := w.maps.segments[r.table]
+	if slices.Contains(r.find, "grouped") {
+		return w.groups(r, parent)
+	}
 	var frames []*frame
 	for _, n := range w.found(r, parent) {
 		f := &frame{seg: &segment{name: r.segment, seq: 1}, row: r, table: t, parent: parent}
@@ -208,6 +211,10 @@ func (w *writer) found(r *structureRow, parent *frame) []*fhir.Node {
 	var out []*fhir.Node
 	want := mainOf(w.maps.segments[r.table])
 	for _, spec := range r.find {
+		if name, path, ok := strings.Cut(strings.TrimSuffix(spec, "]"), "["); ok {
+			out = append(out, w.each(parent, name, path)...)
+			continue
+		}
 		name, rest, isPath := strings.Cut(spec, ".")
 		if !isPath {
 			out = append(out, w.free(name)...)
@@ -219,6 +226,9 @@ func (w *writer) found(r *structureRow, parent *frame) []*fhir.Node {
 			} else if item.Get("reference") != nil {
 				continue
 			}
+			if item.ResourceType() == "" && !w.maps.segments[r.table].picks(item, parent) {
+				continue
+			}
 			if item.ResourceType() == "" || item.ResourceType() == want || want == "PractitionerRole" {
 				out = append(out, item)
 			}
@@ -226,6 +236,25 @@ func (w *writer) found(r *structureRow, parent *frame) []*fhir.Node {
 	}
 	slices.SortStableFunc(out, func(a, b *fhir.Node) int { return cmp.Compare(w.index[a], w.index[b]) })
 	return slices.Compact(out)
+}
+
+// each returns every resource of a kind whose reference at path leads to what the
+// segment stands under; with "!path" those that have nothing there, with "?path" something.
+func (w *writer) each(parent *frame, name, path string) []*fhir.Node {
+	verb := strings.TrimRight(path[:1], "abcdefghijklmnopqrstuvwxyz")
+	at, err := parseTarget(name + "." + path[len(verb):])
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(w.ofType(name), func(n *fhir.Node) bool {
+		found := at.find(n)
+		switch {
+		case verb != "" || len(found) == 0:
+			return (len(found) == 0) != (verb == "!")
+		}
+		to := w.resolve(found[0].node)
+		return to == nil || (to != parent.main() && (parent.main() != nil || w.lookup(parent, to.ResourceType()) != to || !slices.Contains(parent.row.find, to.ResourceType())))
+	})
 }
 
 // free returns the resources of a kind: none of a kind of which a message has one, and
@@ -248,7 +277,7 @@ func (w *writer) free(spec string) []*fhir.Node {
 
 // items returns the elements at a path of the nearest resource of that name.
 func (w *writer) items(parent *frame, name, path string) []*fhir.Node {
-	at := w.lookup(parent, name).Get(path)
+	at := w.lookup(parent, name).At(path)
 	if at.Kind() != fhir.Array {
 		if at == nil {
 			return nil
@@ -285,9 +314,12 @@ func (w *writer) bindAll(f *frame, n *fhir.Node) {
 			}
 		}
 	}
+	main := mainOf(f.table)
+	if typeOf(main) == name {
+		name = main // "Patient#prior"
+	}
 	f.bind(name, n, true)
 	w.bindLinked(f)
-	main := mainOf(f.table)
 	slices.SortStableFunc(f.bound, func(a, b binding) int { return cmp.Compare(notMain(a, main), notMain(b, main)) })
 }
 
@@ -304,6 +336,9 @@ func notMain(b binding, main string) int {
 func (w *writer) bindLinked(f *frame) {
 	for i := range f.table.rows {
 		r := &f.table.rows[i]
+		if r.mapName == "element" && f.get(r.args[0]) == nil {
+			w.bindElement(f, r)
+		}
 		if r.mapName != "ref" || w.isSingle(r.args[0]) || f.get(r.args[0]) != nil && f.get(r.target.resource) != nil {
 			continue
 		}
@@ -316,6 +351,23 @@ func (w *writer) bindLinked(f *frame) {
 }
 
 // bindTo binds the resource that an element refers to.
+// bindElement binds the element elsewhere that refers to the segment's own resource.
+func (w *writer) bindElement(f *frame, r *row) {
+	for _, p := range r.target.find(w.lookup(f, r.target.resource)) {
+		for i := range f.table.rows {
+			ref := &f.table.rows[i]
+			if ref.mapName != "ref" || ref.target.resource != r.args[0] || f.get(r.args[0]) != nil {
+				continue
+			}
+			for _, at := range ref.target.find(p.node) {
+				if to := w.resolve(at.node); to != nil && to == f.main() {
+					f.bind(r.args[0], p.node, true)
+				}
+			}
+		}
+	}
+}
+
 func (w *writer) bindTo(f *frame, r *row, root *fhir.Node) {
 	for _, p := range r.target.find(root) {
 		if to := w.resolve(p.node); to.ResourceType() == typeOf(r.args[0]) && f.get(r.args[0]) == nil && !f.speaksFor(to) {
@@ -345,7 +397,7 @@ func (w *writer) write(f *frame) bool {
 			}
 		}
 	}
-	needed := len(f.row.needs) == 0 && seg.valued()
+	needed := len(f.row.needs) == 0 && (seg.valued() || slices.Contains(f.row.find, "grouped"))
 	for _, n := range f.row.needs {
 		needed = needed || seg.field(n) != ""
 	}

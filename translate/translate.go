@@ -55,6 +55,7 @@ const (
 	IssueDelete     = "delete-indicator" // the sender asks to delete what is stored ("" in v2)
 	IssueNoKey      = "key-missing"      // no business key: the resource was not made
 	IssueNoAssigner = "assigner-missing" // a number without the authority that gave it
+	IssueReview     = "review"           // what was sent needs a person to read it
 	IssueWithheld   = "withheld"         // the profile does not let this in or out
 	IssueNotCarried = "not-rendered"     // a FHIR element that has no place in the v2 message
 )
