@@ -229,6 +229,14 @@ func (k compositeConverter) from(c *call, n *fhir.Node) value {
 	return v
 }
 
+// arg returns an argument of the row's map, "" where it has none.
+func (r *row) arg(i int) string {
+	if i < len(r.args) {
+		return r.args[i]
+	}
+	return ""
+}
+
 func (r *row) arg0() string {
 	if len(r.args) == 0 {
 		return ""

@@ -10,9 +10,6 @@ import (
 // localName is the v2 coding system of codes that mean something to one partner only.
 const localName = "L"
 
-// codeForm is the FHIR datatype code.
-var codeForm = regexp.MustCompile(`^\S+( \S+)*$`)
-
 var hl7Table = regexp.MustCompile(`^HL7(\d{4})$`)
 
 // systemOf returns the FHIR system of a v2 coding system name (table 0396), "" for an unknown one.
@@ -111,6 +108,9 @@ type codeConverter struct{}
 
 func (codeConverter) to(c *call, v value) *fhir.Node {
 	if code := c.j.toFHIR(c.arg(0), codeIn(c.j, v, c.arg(0))); code != "" {
+		if c.arg(1) == "number" {
+			return fhir.NewNumber(code)
+		}
 		return fhir.NewString(code)
 	}
 	if c.arg(1) != "quiet" && c.arg(2) != "quiet" {

@@ -1,10 +1,14 @@
 package translate
 
 import (
+	"regexp"
 	"slices"
 
 	"caregate/fhir"
 )
+
+// codeForm is the FHIR datatype code: no space at its ends, none but single ones inside.
+var codeForm = regexp.MustCompile(`^\S+( \S+)*$`)
 
 // cweConverter is a CodeableConcept. Arguments: "notext" where another field holds the
 // text, and a code table whose FHIR codes are added as a further coding.
@@ -49,7 +53,12 @@ func (c *call) addCoding(n *fhir.Node, v value, at, version int) {
 	if system != "" {
 		coding.SetText("version", v.text(version))
 	}
-	n.Add("coding", coding.SetText("code", v.text(at)).SetText("display", v.text(at+1)))
+	code, display := v.text(at), v.text(at+1)
+	if code != "" && !codeForm.MatchString(code) {
+		c.below(c.location+"."+itoa(at), nil).report(IssueBadValue, "not of the FHIR datatype code; kept as words")
+		code, display = "", or(display, code)
+	}
+	n.Add("coding", coding.SetText("code", code).SetText("display", display))
 }
 
 // addMapped adds the FHIR code that the table or the partner gives to either code.

@@ -9,7 +9,8 @@ import (
 )
 
 // dtmConverter is a date or time (HL7 v2.5.1 section 2.A.22). Its argument is the FHIR
-// datatype of the target: date, dateTime or instant. Precision is kept; a time needs an
+// datatype of the target: date, dateTime or instant; a second one, "minute", lets an
+// instant be said to the minute, as appointments are. Precision is kept; a time needs an
 // offset, its own or that of the profile's zone, and is a date without one.
 type dtmConverter struct{}
 
@@ -32,7 +33,7 @@ func (dtmConverter) to(c *call, v value) *fhir.Node {
 	switch {
 	case c.arg(0) == "date" || (parts[4] == "" && c.arg(0) == "dateTime"):
 		return fhir.NewString(date)
-	case parts[5] == "" || (c.arg(0) == "instant" && parts[6] == ""):
+	case parts[5] == "" || (c.arg(0) == "instant" && parts[6] == "" && c.arg(1) != "minute"):
 		return c.reduced(date, IssuePrecision, "time is not precise enough")
 	}
 	offset, code, why := c.j.p.offset(parts)

@@ -156,7 +156,7 @@ func (b *builder) open(s *structure, seg *segment) *frame {
 // message has one, has been used under that segment: a second PID must not add to the first child.
 func (b *builder) taken(parent *frame, name string) bool {
 	t := b.maps.segments[name]
-	if t == nil || len(t.rows) == 0 {
+	if t == nil || !slices.ContainsFunc(t.rows, row.forward) {
 		return false
 	}
 	for i := range t.rows {
@@ -290,6 +290,8 @@ func (b *builder) constant(f *frame, r *row, root *fhir.Node) {
 	switch r.mapName {
 	case "text":
 		n = fhir.NewString(r.args[0])
+	case "number":
+		n = fhir.NewNumber(r.args[0])
 	case "every":
 		every(r, root)
 		return

@@ -211,7 +211,7 @@ func (w *writer) found(r *structureRow, parent *frame) []*fhir.Node {
 	var out []*fhir.Node
 	want := mainOf(w.maps.segments[r.table])
 	for _, spec := range r.find {
-		if name, path, ok := strings.Cut(strings.TrimSuffix(spec, "]"), "["); ok {
+		if name, path, ok := strings.Cut(strings.TrimSuffix(spec, "]"), "["); ok && !strings.Contains(name, ".") {
 			out = append(out, w.each(parent, name, path)...)
 			continue
 		}
@@ -339,7 +339,7 @@ func (w *writer) bindLinked(f *frame) {
 		if r.mapName == "element" && f.get(r.args[0]) == nil {
 			w.bindElement(f, r)
 		}
-		if r.mapName != "ref" || w.isSingle(r.args[0]) || f.get(r.args[0]) != nil && f.get(r.target.resource) != nil {
+		if r.mapName != "ref" || r.arg(1) == "around" || w.isSingle(r.args[0]) || f.get(r.args[0]) != nil && f.get(r.target.resource) != nil {
 			continue
 		}
 		if root := w.lookup(f, r.target.resource); root != nil && (f.get(r.target.resource) != nil || f.get(r.args[0]) == nil) {
@@ -408,10 +408,26 @@ func (w *writer) write(f *frame) bool {
 		w.used[b.node] = true
 	}
 	w.markSingles(f)
+	w.markItems(f)
 	w.append(seg)
 	f.seg = seg
 	w.children(f)
 	return true
+}
+
+// markItems notes the items of lists that fields of the segment say a part of: they make
+// no segment of their own.
+func (w *writer) markItems(f *frame) {
+	for i := range f.table.rows {
+		r := &f.table.rows[i]
+		root := f.get(r.target.resource)
+		if n := len(r.target.steps); root == nil || n < 2 || r.target.steps[n-2].kind != picked {
+			continue
+		}
+		for _, p := range r.target.find(root) {
+			w.used[p.parent] = true
+		}
+	}
 }
 
 // markSingles notes that a segment speaks for the resources of which a message has one.
