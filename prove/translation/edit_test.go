@@ -346,10 +346,20 @@ func outside(changed, targets []string, field string) []string {
 	segment, number, _ := strings.Cut(field, "-")
 	own := regexp.MustCompile(`^v2-` + segment + `(\(\w+\))?-` + number + `$`)
 	for _, path := range changed {
-		if own.MatchString(path) || slices.ContainsFunc(targets, func(to string) bool { return path == to || strings.HasPrefix(path, to) }) {
+		if own.MatchString(path) || slices.ContainsFunc(targets, func(to string) bool { return under(path, to) }) {
 			continue
 		}
 		out = append(out, path)
 	}
 	return out
+}
+
+// under tells whether a path is at a target; a target that starts with no resource, such as
+// Participant.actor, is part of one.
+func under(path, target string) bool {
+	first, rest, _ := strings.Cut(target, ".")
+	if fhir.IsResourceType(first) {
+		return strings.HasPrefix(path, target)
+	}
+	return rest == "" || strings.Contains(path, "."+rest) || strings.Contains(path, "."+strings.ToLower(first[:1])+first[1:])
 }

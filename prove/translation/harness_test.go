@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -145,13 +144,10 @@ func (s *sample) translate(p translate.Profile) error {
 		return err
 	}
 	if s.result, s.err = translate.ToFHIR(s.msg, p); s.err != nil {
-		if errors.Is(s.err, translate.ErrStructure) {
-			return nil
-		}
-		return s.err
+		return nil
 	}
-	s.bundle, err = fhir.Parse(s.result.Bundle.JSON())
-	return err
+	s.bundle, s.err = fhir.Parse(s.result.Bundle.JSON())
+	return nil
 }
 
 // proveProfile is the partner that all messages come from.

@@ -94,10 +94,11 @@ type world struct {
 	bundle *fhir.Node
 	byRef  map[string]*fhir.Node
 	byType map[string][]*fhir.Node
+	pure   bool // read no extension of ours
 }
 
 func newWorld(bundle *fhir.Node) *world {
-	w := &world{bundle, map[string]*fhir.Node{}, map[string][]*fhir.Node{"Bundle": {bundle}}}
+	w := &world{bundle: bundle, byRef: map[string]*fhir.Node{}, byType: map[string][]*fhir.Node{"Bundle": {bundle}}}
 	for _, n := range fhir.Entries(bundle) {
 		w.byRef[n.Ref()] = n
 		w.byType[n.ResourceType()] = append(w.byType[n.ResourceType()], n)
@@ -175,7 +176,7 @@ func (w *world) texts(n *fhir.Node, out *[]string, depth int) {
 			w.texts(item, out, depth)
 		}
 	case fhir.Object:
-		if carrier(n) {
+		if carrier(n) || (w.pure && strings.HasPrefix(n.Get("url").Text(), translate.Extensions)) {
 			return
 		}
 		if to := w.byRef[n.Get("reference").Text()]; to != nil && depth < 2 && slices.Contains(follows, to.ResourceType()) {

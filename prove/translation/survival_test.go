@@ -67,6 +67,7 @@ func TestAccounting(t *testing.T) {
 	for _, s := range samples(t) {
 		if s.err != nil {
 			refused++
+			t.Logf("%s: %v", s.name, s.err)
 			continue
 		}
 		messages++
@@ -237,6 +238,9 @@ func TestCarriersHoldOneField(t *testing.T) {
 	t.Parallel()
 	carriers, several := 0, 0
 	for _, s := range samples(t) {
+		if s.err != nil {
+			continue
+		}
 		for name, texts := range carriersOf(s.bundle) {
 			for _, text := range texts {
 				carriers++
@@ -267,7 +271,8 @@ func TestSurvival(t *testing.T) {
 		if m.err != nil {
 			continue
 		}
-		b := newBench(m)
+		b, pure := newBench(m), newBench(m)
+		pure.world.pure = true
 		if kinds[m.kind()] == nil {
 			kinds[m.kind()] = tally{}
 		}
@@ -281,6 +286,11 @@ func TestSurvival(t *testing.T) {
 					continue
 				}
 				got := b.survived(s, rows, l)
+				if got != string(nowhere) && got != string(unread) && got != string(elsewhere) {
+					if p := pure.survived(s, rows, l); p != string(atTarget) && p != string(logically) {
+						where["onlyInAnExtensionOfOurs"]++
+					}
+				}
 				total++
 				where[got]++
 				kinds[m.kind()]["all"]++
@@ -309,7 +319,7 @@ func TestSurvival(t *testing.T) {
 	report(t, "survival-lost.txt", lost.top(1000))
 	kept := where[string(atTarget)] + where[string(logically)]
 	figure(t, 2, "value survival at the target", total, "atTarget", where[string(atTarget)], "inLogicalReference", where[string(logically)],
-		"elsewhere", where[string(elsewhere)], "carried", where[string(nowhere)], "issue", where[string(unread)], "percent", share(kept, total),
+		"elsewhere", where[string(elsewhere)], "carried", where[string(nowhere)], "issue", where[string(unread)], "onlyInAnExtensionOfOurs", where["onlyInAnExtensionOfOurs"], "percent", share(kept, total),
 		"percentAnywhere", share(kept+where[string(elsewhere)], total), "targetPercent", 99.5)
 	figure(t, 2, "value survival of mapped components", mapped, "atTarget", where["mappedComponentsAtTarget"], "deviating", where["mappedComponentsDeviating"],
 		"percent", share(where["mappedComponentsAtTarget"], mapped), "percentOfNotDeviating", share(where["mappedComponentsAtTarget"], mapped-where["mappedComponentsDeviating"]))

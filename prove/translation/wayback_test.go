@@ -77,7 +77,7 @@ func TestWayBack(t *testing.T) {
 	t.Parallel()
 	p, homes := proveProfile(t), homeFields(t)
 	with, without, mapped, specials := keptBy{}, keptBy{}, keptBy{}, keptBy{}
-	lost, lostBare := tally{}, tally{}
+	lost, lostBare, extras := tally{}, tally{}, tally{}
 	identical, extra, messages, failed := 0, 0, 0, 0
 	for _, s := range samples(t) {
 		if s.err != nil {
@@ -99,7 +99,7 @@ func TestWayBack(t *testing.T) {
 		if string(back.Encode()) == string(s.msg.Encode()) {
 			identical++
 		}
-		extra += max(0, extraLeaves(back, s.msg))
+		extra += extraLeaves(back, s.msg, extras)
 		for _, l := range s.result.Leaves {
 			at, _ := hl7v2.ParsePath(l.Path)
 			text := s.msg.At(at)
@@ -125,6 +125,7 @@ func TestWayBack(t *testing.T) {
 		}
 	}
 	report(t, "wayback-lost.txt", lost.top(1000))
+	report(t, "wayback-extra.txt", extras.top(300))
 	report(t, "wayback-bare-lost.txt", lostBare.top(1000))
 	figure(t, 4, "v2 -> FHIR -> v2 in place", messages, "sets", with.print(), "identicalMessages", identical, "extraLeaves", extra, "failed", failed)
 	figure(t, 4, "identifiers, consents and dates in place", messages, "sets", specials.print())
@@ -150,7 +151,7 @@ func wayBack(bundle *fhir.Node, p translate.Profile) (*hl7v2.Message, error) {
 }
 
 // extraLeaves counts leaves that the message that came back has and the sent one has not.
-func extraLeaves(back, sent *hl7v2.Message) int {
+func extraLeaves(back, sent *hl7v2.Message, where tally) int {
 	n := 0
 	for i := range back.Len() {
 		segment := back.Segment(i)
@@ -162,6 +163,7 @@ func extraLeaves(back, sent *hl7v2.Message) int {
 				for _, l := range (spot{back, i, f, rep}).leaves() {
 					if sent.At(l.path) == "" {
 						n++
+						where[fmt.Sprint(fieldName(spot{back, i, f, rep}), " ", sent.Get("MSH-9.1"))]++
 					}
 				}
 			}
