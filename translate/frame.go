@@ -96,8 +96,11 @@ func (f *frame) main() *fhir.Node {
 	return f.bound[0].node
 }
 
-// lookup finds a name in the frame, then around it, then in the whole message.
+// lookup finds a name in the frame, then around it, then in the whole message; with ^ not in the frame itself.
 func (j *job) lookup(f *frame, name string) *fhir.Node {
+	if around, ok := strings.CutPrefix(name, "^"); ok {
+		return j.lookup(f.parent, around)
+	}
 	for at := f; at != nil; at = at.parent {
 		if n := at.get(name); n != nil {
 			return n
@@ -241,6 +244,9 @@ func (j *job) nearest(f *frame, name string) *segment {
 // follows tells whether a segment of that name comes before the next one like seg.
 func (j *job) follows(seg *segment, name string) bool {
 	at := slices.Index(j.segs, seg)
+	if at < 0 {
+		return false // on the way back nothing follows yet
+	}
 	for _, next := range j.segs[at+1:] {
 		if next.name == seg.name {
 			return false
