@@ -288,8 +288,8 @@ func TestReadsDoNotTell(t *testing.T) {
 		if !strings.HasPrefix(may, "200") || !strings.Contains(may, fmt.Sprintf(name[strings.Index(name, "/")+1:], 2)) {
 			t.Errorf("the twin with a consent:\n%s", may)
 		}
-		if got := answerTo(t, s, "cmo", fmt.Sprintf(name, 2)); strings.HasPrefix(got, "200") {
-			t.Error("a partner without reads in its profile reads")
+		if may, absent := answerTo(t, s, "cmo", fmt.Sprintf(name, 2)), answerTo(t, s, "cmo", fmt.Sprintf(name, 9)); may != absent || !strings.HasPrefix(may, "404") {
+			t.Errorf("to a partner without reads in its profile:\n%s\n%s", may, absent)
 		}
 	}
 	figure(t, 4, "reads that may not be told from absence", asked, "differing in a byte", differing)
