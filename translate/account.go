@@ -219,7 +219,7 @@ func (b *builder) silentStanding(f *frame, out map[int][]stood) {
 	for i := range f.table.rows {
 		r := &f.table.rows[i]
 		root := b.lookup(f, r.target.resource)
-		follows := slices.Contains(silent, r.mapName) || (r.mapName == "varies" && r.arg0() != "value")
+		follows := slices.Contains(silent, r.mapName) || (r.mapName == "varies" && r.arg0() != "value") || (r.mapName == "attachment" && r.arg0() == "type")
 		if r.field == 0 || r.way != "<>" || root == nil || !follows || !b.holds(r.when, f) {
 			continue
 		}

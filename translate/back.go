@@ -251,6 +251,9 @@ func (j *job) agrees(f *frame, n int, reps []string) bool {
 }
 
 func (j *job) rowAgrees(f *frame, r *row, root *fhir.Node, reps []string) bool {
+	if r.mapName == "attachment" && r.arg0() == "type" {
+		return reps[0] == "ED" || reps[0] == "RP"
+	}
 	if r.mapName == "varies" && r.arg0() != "value" {
 		return j.fits(f, r, root, reps[0])
 	}

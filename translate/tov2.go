@@ -285,7 +285,8 @@ func (w *writer) items(parent *frame, name, path string) []*fhir.Node {
 		return []*fhir.Node{at}
 	}
 	var out []*fhir.Node
-	for _, item := range at.Items() {
+	for i, item := range at.Items() {
+		w.index[item] = i
 		out = append(out, item)
 	}
 	return out

@@ -1,0 +1,169 @@
+package translate
+
+import (
+	"encoding/base64"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"caregate/fhir"
+)
+
+// linkConverter is a number (EI) as a logical reference to what has it, so that nothing
+// dangles. Arguments: the resource type, and the kind of the number (PLAC, FILL) or "".
+type linkConverter struct{}
+
+func (linkConverter) to(c *call, v value) *fhir.Node {
+	number := c.j.maps.converterFor("EI").to(c.below(c.location, nil), v)
+	if number.Get("value") == nil {
+		return nil
+	}
+	if kind := c.arg(1); kind != "" {
+		coding := fhir.NewObject().SetText("system", terminology+"v2-0203").SetText("code", kind)
+		typed := fhir.NewObject().Set("type", fhir.NewObject().Set("coding", fhir.NewArray(coding)))
+		merge(target{}, typed, number)
+		number = typed
+	}
+	return fhir.NewObject().SetText("type", c.arg(0)).Set("identifier", number)
+}
+
+func (linkConverter) from(c *call, n *fhir.Node) value {
+	return c.j.maps.converterFor("EI").from(c.below(c.location, nil), n.Get("identifier"))
+}
+
+// conceptURL is the extension that says by a code what a reference is about.
+const conceptURL = Extensions + "concept"
+
+// thingConverter is something that a code names (CWE): a device, a room, a laboratory, as
+// a reference without a resource. Its argument is the resource type, "" where the code does not say.
+type thingConverter struct{}
+
+func (thingConverter) to(c *call, v value) *fhir.Node {
+	concept := cweConverter{}.to(c.below(c.location, nil), v)
+	if concept == nil {
+		return nil
+	}
+	n := fhir.NewObject()
+	n.Add("extension", fhir.NewObject().SetText("url", conceptURL).Set("valueCodeableConcept", concept))
+	n.SetText("type", c.arg(0))
+	return n.SetText("display", or(v.text(9), or(v.text(2), v.text(1))))
+}
+
+func (thingConverter) from(c *call, n *fhir.Node) value {
+	if concept := conceptOf(n); concept != nil {
+		return cweConverter{}.from(c.below(c.location, nil), concept)
+	}
+	return value(nil).set(2, n.Get("display").Text())
+}
+
+func conceptOf(reference *fhir.Node) *fhir.Node {
+	for _, ext := range reference.Get("extension").Items() {
+		if ext.Get("url").Text() == conceptURL {
+			return ext.Get("valueCodeableConcept")
+		}
+	}
+	return nil
+}
+
+// attachmentConverter is a document inside a message (ED), or the place where one is kept
+// (RP), and an Attachment. With the argument "type" it is OBX-2.
+type attachmentConverter struct{}
+
+func (attachmentConverter) to(c *call, v value) *fhir.Node {
+	switch kind := c.f.seg.text(2, 1); {
+	case c.arg(0) == "type":
+		return nil
+	case kind == "RP":
+		return c.pointer(v)
+	case kind == "ED":
+		return c.embedded(v)
+	}
+	return nil
+}
+
+func (c *call) pointer(v value) *fhir.Node {
+	n := fhir.NewObject().SetText("contentType", contentType(v.text(3), v.text(4)))
+	if u, err := url.Parse(v.text(1)); err == nil && u.IsAbs() && !strings.ContainsAny(v.text(1), " \t\n") {
+		return n.SetText("url", v.text(1))
+	}
+	c.report(IssueBadValue, "pointer is not a URL; left out and carried")
+	return nil
+}
+
+func (c *call) embedded(v value) *fhir.Node {
+	n := fhir.NewObject().SetText("contentType", contentType(v.text(2), v.text(3)))
+	switch data := v.text(5); strings.ToLower(v.text(4)) {
+	case "base64":
+		data = strings.Join(strings.Fields(data), "")
+		if _, err := base64.StdEncoding.DecodeString(data); err != nil || data == "" {
+			c.report(IssueBadValue, "not base64; left out and carried")
+			return nil
+		}
+		return n.SetText("data", data)
+	case "a", "":
+		if data != "" {
+			return n.SetText("data", base64.StdEncoding.EncodeToString([]byte(data)))
+		}
+	}
+	c.report(IssueBadValue, "no data in an encoding that is known; left out and carried")
+	return nil
+}
+
+var mimePart = regexp.MustCompile(`^[a-z0-9][a-z0-9.+\-]*$`)
+
+// mimeTypes are the words of HL7 table 0191 and MIME for the first part of a media type.
+var mimeTypes = map[string]string{
+	"application": "application", "ap": "application", "audio": "audio", "au": "audio", "image": "image",
+	"im": "image", "text": "text", "tx": "text", "video": "video", "multipart": "multipart", "multi-part": "multipart",
+}
+
+// contentType returns a media type, "" where v2 does not say one exactly.
+func contentType(kind, subtype string) string {
+	kind, subtype = mimeTypes[strings.ToLower(kind)], strings.ToLower(subtype)
+	if kind == "" || !mimePart.MatchString(subtype) {
+		return ""
+	}
+	return kind + "/" + subtype
+}
+
+func (attachmentConverter) from(c *call, n *fhir.Node) value {
+	pointer := n.Get("url") != nil && n.Get("data") == nil
+	if c.arg(0) == "type" {
+		if pointer {
+			return textValue("RP")
+		}
+		return textValue("ED")
+	}
+	kind, subtype, _ := strings.Cut(n.Get("contentType").Text(), "/")
+	subtype, _, _ = strings.Cut(subtype, ";")
+	if pointer {
+		return value(nil).set(1, n.Get("url").Text()).set(3, kind).set(4, subtype)
+	}
+	if n.Get("data") == nil {
+		return nil
+	}
+	return value(nil).set(2, kind).set(3, subtype).set(4, "Base64").set(5, n.Get("data").Text())
+}
+
+// textType marks text that stood in the message as text, TX or FT.
+const textType = "text/plain;charset=utf-8"
+
+// plainTextConverter is text (TX, FT, ST) and the data of an Attachment; repetitions are lines.
+type plainTextConverter struct{}
+
+func (plainTextConverter) to(c *call, v value) *fhir.Node {
+	text := linesConverter{}.to(c, v)
+	if text == nil {
+		return nil
+	}
+	return fhir.NewString(base64.StdEncoding.EncodeToString([]byte(text.Text())))
+}
+
+func (plainTextConverter) from(c *call, n *fhir.Node) value {
+	data, err := base64.StdEncoding.DecodeString(n.Text())
+	if err != nil {
+		c.report(IssueBadValue, "attachment is not base64")
+		return nil
+	}
+	return textValue(string(data))
+}

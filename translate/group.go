@@ -1,0 +1,129 @@
+package translate
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"caregate/fhir"
+)
+
+// group marks an element of a segment that stands under another than the first of its
+// kind: Element.id "RGS2-AIP3" says the third AIP under the second RGS. The second
+// argument of the row is the name of the segment whose first is meant without a mark.
+func (f *frame) group(r *row, item *fhir.Node) {
+	if len(r.args) < 2 || f.parent == nil || (f.parent.seg.name == r.args[1] && f.parent.seg.seq == 1) {
+		return
+	}
+	item.SetText("id", groupName(f.parent)+f.seg.name+itoa(f.seg.seq))
+}
+
+func groupName(f *frame) string { return f.seg.name + itoa(f.seg.seq) + "-" }
+
+// picks tells whether an element is one that the table makes, under that parent.
+func (t *table) picks(item *fhir.Node, parent *frame) bool {
+	for i := range t.rows {
+		r := &t.rows[i]
+		if r.mapName != "element" {
+			continue
+		}
+		if len(r.target.steps) > 0 && !r.target.steps[len(r.target.steps)-1].matches(item) {
+			return false
+		}
+		return len(r.args) < 2 || inGroup(item.ID(), r.args[1], parent)
+	}
+	return true
+}
+
+func inGroup(id, first string, parent *frame) bool {
+	if !strings.Contains(id, "-") {
+		return parent == nil || (parent.seg.name == first && parent.seg.seq == 1)
+	}
+	return parent == nil || strings.HasPrefix(id, groupName(parent))
+}
+
+// groups returns a frame for each segment that groups others and says nothing itself
+// (RGS): those that are carried, and those that elements still to be written stand under.
+func (w *writer) groups(r *structureRow, parent *frame) []*frame {
+	t := w.maps.segments[r.table]
+	probe := &frame{seg: &segment{name: r.segment, seq: 1}, row: r, table: t, parent: parent}
+	seqs := w.carriedSeqs(probe)
+	for i := range w.structure.rows {
+		child := &w.structure.rows[i]
+		if !slices.Contains(child.under, r.segment) || child.table == "-" {
+			continue
+		}
+		for _, spec := range child.find {
+			name, path, _ := strings.Cut(spec, ".")
+			for _, item := range w.items(parent, name, path) {
+				if !w.used[item] && w.maps.segments[child.table].picks(item, nil) {
+					seqs = append(seqs, groupNumber(item.ID(), r.segment))
+				}
+			}
+		}
+	}
+	slices.SortFunc(seqs, cmp.Compare)
+	var frames []*frame
+	for _, seq := range slices.Compact(seqs) {
+		frames = append(frames, &frame{seg: &segment{name: r.segment, seq: seq}, row: r, table: t, parent: parent, number: seq})
+	}
+	return frames
+}
+
+// groupNumber reads the 2 of "RGS2-AIP3"; without a mark it is the first.
+func groupNumber(id, segment string) int {
+	number, _, ok := strings.Cut(strings.TrimPrefix(id, segment), "-")
+	if ok && integerForm.MatchString(number) && len(number) < 4 && number[0] != '-' {
+		return atoi(number)
+	}
+	return 1
+}
+
+// unsay gives an element that must be there and was not said a reason for its absence.
+func unsay(r *row, root *fhir.Node) {
+	if len(r.target.find(root)) > 0 {
+		return
+	}
+	last := r.target.steps[len(r.target.steps)-1]
+	at := root
+	for _, s := range r.target.steps[:len(r.target.steps)-1] {
+		at = s.descend(at)
+	}
+	if r.arg0() == "object" {
+		at.Set(last.name, unsaid())
+		return
+	}
+	at.Set("_"+last.name, unsaid())
+}
+
+// every gives each element of a list that has none the member that it cannot be without.
+func every(r *row, root *fhir.Node) {
+	for _, p := range r.target.find(root) {
+		if r.target.steps[len(r.target.steps)-1].matches(p.node) && p.node.Get(r.args[0]) == nil {
+			p.node.SetText(r.args[0], r.args[1])
+		}
+	}
+}
+
+// isReference tells whether the child of an item, or the item itself, is a reference of
+// that kind: [actor=Device] a type of resource, [actor=-] a code that names none,
+// [identifier=PLAC] the kind of its number, [coded=Organization] one that a code names.
+// known is false where no reference is meant.
+func isReference(item, child *fhir.Node, key, val string) (is, known bool) {
+	switch {
+	case key == "coded":
+		return item.Get("type").Text() == val && conceptOf(item) != nil, true
+	case key == "type" && conceptOf(item) != nil:
+		return false, true
+	case key == "attachment":
+		return child.Get("contentType").Text() == textType, true
+	case key == "actor" && val == "-":
+		return child.Get("type") == nil && child.Get("reference") == nil && child != nil, true
+	case key == "actor":
+		ref := "/" + child.Get("reference").Text()
+		return child.Get("type").Text() == val || strings.Contains(ref, "/"+val+"/"), true
+	case key == "identifier":
+		return has(child, "type", val), true
+	}
+	return false, false
+}
