@@ -30,7 +30,36 @@ func (xpnConverter) to(c *call, v value) *fhir.Node {
 	if n.Get("family") == nil && n.Get("given") == nil && n.Get("prefix") == nil && n.Get("suffix") == nil {
 		return nil
 	}
+	return c.period(n, v, 12, 13)
+}
+
+// period adds a period of the two components, where either is a date.
+func (c *call) period(n *fhir.Node, v value, start, end int) *fhir.Node {
+	p := fhir.NewObject()
+	p.Set("start", c.date(v, start))
+	p.Set("end", c.date(v, end))
+	if p.Len() > 0 {
+		n.Set("period", p)
+	}
 	return n
+}
+
+// date is a component that is a date or time, nil for none.
+func (c *call) date(v value, at int) *fhir.Node {
+	if len(v.comp(at)) == 0 {
+		return nil
+	}
+	return dtmConverter{}.to(c.below(c.location+"."+itoa(at), []string{"dateTime"}), v.comp(at))
+}
+
+// dates returns the value with the two components of a period.
+func (c *call) dates(v value, n *fhir.Node, start, end int) value {
+	p := n.Get("period")
+	if p == nil || len(v) == 0 {
+		return v
+	}
+	v = v.setComp(start, dtmConverter{}.from(c, p.Get("start")))
+	return v.setComp(end, dtmConverter{}.from(c, p.Get("end")))
 }
 
 func (xpnConverter) from(c *call, n *fhir.Node) value {
@@ -56,7 +85,7 @@ func (xpnConverter) from(c *call, n *fhir.Node) value {
 	if r, ok := c.j.toV2("0200.use", n.Get("use").Text()); ok && len(v) > 0 {
 		v = v.set(7, r.code)
 	}
-	return v
+	return c.dates(v, n, 12, 13)
 }
 
 func texts(list *fhir.Node) []string {
@@ -99,7 +128,7 @@ func (xtnConverter) to(c *call, v value) *fhir.Node {
 	if use == "" && v.text(2) == "" && system != "email" {
 		use = c.arg(0)
 	}
-	return n.SetText("use", use)
+	return c.period(n.SetText("use", use), v, 13, 14)
 }
 
 // contact returns the system and value of a contact point and sets the parts of a number.
@@ -145,6 +174,7 @@ func (k xtnConverter) from(c *call, n *fhir.Node) value {
 	if r, ok := c.j.toV2("0202.system", system); ok {
 		v = v.set(3, r.code)
 	}
+	v = c.dates(v, n, 13, 14)
 	if system == "email" || system == "url" {
 		return v.set(4, number)
 	}

@@ -14,13 +14,16 @@ const nameURL = Extensions + "name"
 // reference: no resource without a segment of its own. Its argument is the resource type.
 type personConverter struct{}
 
-// personName returns XCN-2 to XCN-7 and XCN-10 as the components of an XPN.
+// personParts are the components of an XCN that stand in XPN-1 to XPN-7.
+var personParts = []int{2, 3, 4, 5, 6, 7, 10}
+
+// personName returns the name of an XCN, and its dates, as an XPN.
 func personName(v value) value {
 	var name value
-	for i, at := range []int{2, 3, 4, 5, 6, 7, 10} {
+	for i, at := range personParts {
 		name = name.setComp(i+1, v.comp(at))
 	}
-	return name
+	return name.setComp(12, v.comp(19)).setComp(13, v.comp(20))
 }
 
 func (personConverter) to(c *call, v value) *fhir.Node {
@@ -68,10 +71,10 @@ func (personConverter) from(c *call, n *fhir.Node) value {
 			continue
 		}
 		name := xpnConverter{}.from(c, ext.Get("valueHumanName"))
-		for i, at := range []int{2, 3, 4, 5, 6, 7, 10} {
+		for i, at := range personParts {
 			v = v.setComp(at, name.comp(i+1))
 		}
-		return v
+		return v.setComp(19, name.comp(12)).setComp(20, name.comp(13))
 	}
 	return v.set(2, n.Get("display").Text())
 }
