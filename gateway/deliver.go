@@ -134,6 +134,8 @@ func (g *Gateway) unreleased(ctx context.Context, d ledger.Delivery, v *verdict,
 	switch {
 	case errors.Is(err, ledger.ErrStale), errors.Is(err, ledger.ErrToken):
 		// A decision input changed, or another process took over, while we decided: the next turn decides anew.
+	case errors.Is(err, errFault):
+		g.decline(ctx, d, v, ledger.DeliveryHeld, adapters.CodeInternal, err.Error())
 	case errors.Is(err, errDenied), errors.Is(err, errNothing):
 		g.decline(ctx, d, v, ledger.DeliveryDenied, adapters.CodeForbidden, err.Error())
 	case errors.Is(err, errHeld), errors.Is(err, errRender):

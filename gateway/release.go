@@ -48,7 +48,12 @@ var (
 	errHeld    = errors.New("held: the destination cannot safely lack what is withheld")
 	errNothing = errors.New("nothing in it is for this destination")
 	errRender  = errors.New("the destination's format cannot carry it")
+	errFault   = fmt.Errorf("%w: the law could not be followed", errDenied)
 )
+
+// faultRemedy is what a person does about law that could not be followed. Nobody decided
+// against the delivery, so it waits instead of ending.
+const faultRemedy = "the law could not be followed: repair the law bundle, then resolve this item, and it is decided again"
 
 // release decides NOW, redacts, scrubs, carries out the obligations, renders, records and
 // only then makes a Permit. It is the only maker of permits. record is called with the
@@ -101,7 +106,11 @@ func (g *Gateway) decide(ctx context.Context, a *asked) (*verdict, error) {
 			v.Elements = append(v.Elements, r.Ref+"#"+path)
 		}
 	}
-	if v.Decision.Effect == policy.Deny {
+	switch {
+	case v.Decision.Faulty():
+		v.Problem = faultRemedy
+		return v, errFault
+	case v.Decision.Effect == policy.Deny:
 		return v, errDenied
 	}
 	if v.Missing = missingNeed(a, v.Decision); v.Missing != "" {

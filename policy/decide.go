@@ -40,8 +40,10 @@ func (e *Engine) refuse(r consent.Request, fault string) Decision {
 	return d
 }
 
+const codePolicyError = "policy-error"
+
 func policyError(fault string) Reason {
-	return Reason{Rule: "POLICY", Code: "policy-error", Text: fault, Needs: "needs the policy fault repaired; then decide again"}
+	return Reason{Rule: "POLICY", Code: codePolicyError, Text: fault, Needs: "needs the policy fault repaired; then decide again"}
 }
 
 func withheld(ref string, reasons ...Reason) ResourceDecision {

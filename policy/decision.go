@@ -60,6 +60,14 @@ type Obligation struct {
 	Text    string   `json:"text,omitempty"` // the notice that has to travel with the release
 }
 
+// Faulty reports whether nothing goes because the law could not be followed, so that nobody
+// decided against it: it can be decided again once the fault is repaired.
+func (d Decision) Faulty() bool {
+	return d.Effect == Deny && slices.ContainsFunc(d.Resources, func(rd ResourceDecision) bool {
+		return slices.ContainsFunc(rd.Reasons, func(r Reason) bool { return r.Code == codePolicyError })
+	})
+}
+
 // finish derives the effect and the ID from what was decided.
 func (d *Decision) finish(r *consent.Request) {
 	released, cut := 0, false

@@ -147,6 +147,11 @@ func TestBadAnswersWithhold(t *testing.T) {
 	other.Resources = other.Resources[11:12]
 	other.Resources[0].Node.Set("subject", fhir.NewObject().SetText("reference", "Patient/another"))
 	wantPolicyError(t, e.Decide(t.Context(), other))
+	sound := r
+	sound.Authorities = nil
+	if d := engine(t).Decide(t.Context(), sound); d.Effect != Deny || d.Faulty() {
+		t.Errorf("sound law that withholds is called faulty: %s", d.Effect)
+	}
 	r.Authorities = nil
 	if d := e.Decide(t.Context(), r); d.Effect != Deny {
 		t.Errorf("law that permits without a sound consent: %s", d.Effect)
@@ -155,8 +160,8 @@ func TestBadAnswersWithhold(t *testing.T) {
 
 func wantPolicyError(t *testing.T, d Decision) {
 	t.Helper()
-	if d.Effect != Deny || len(d.Resources) == 0 {
-		t.Errorf("effect %s", d.Effect)
+	if d.Effect != Deny || len(d.Resources) == 0 || !d.Faulty() {
+		t.Errorf("effect %s, faulty %t", d.Effect, d.Faulty())
 	}
 	for _, rd := range d.Resources {
 		if !rd.Withheld || rd.Reasons[0].Code != "policy-error" {

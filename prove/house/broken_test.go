@@ -6,12 +6,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"testing/fstest"
 	"time"
 
+	"caregate/gateway"
 	"caregate/ledger"
 	"caregate/policy"
 )
@@ -35,7 +37,8 @@ var brokenLaws = []struct {
 }
 
 // TestBrokenLaw is the broken policy of point 4: law that is seen to be broken does not
-// start, and law that breaks in a decision lets nothing leave. The twin is the sound law on the same data.
+// start, and law that breaks in a decision lets nothing leave. The twin is the sound law on the
+// same data: the same deliveries go once a person has repaired the law and resolved their work items.
 func TestBrokenLaw(t *testing.T) {
 	t.Parallel()
 	broken := brokenLaws
@@ -58,11 +61,14 @@ func TestBrokenLaw(t *testing.T) {
 			sum := h.withheldByFault(law.says)
 			s.stop()
 			s.program = ""
+			leaked := left(h.arrived())
 			s.start()
-			twin := hearing{t: t, s: s, w: w, child: 2}
-			(&tally{}).deliver(twin, refusal{ID: "broken law"}, readRefusals(t).Story)
+			resolved := h.resolve("repair the law bundle")
+			h.until("cmo/"+h.controlID(), func(e gateway.Explanation) bool {
+				return !slices.ContainsFunc(h.clinics(e), func(d gateway.Destination) bool { return d.State != ledger.DeliveryCompleted })
+			})
 			s.stop()
-			figure(t, 4, "broken law", 1, "bodies that left", left(h.arrived()), "resources withheld by policy-error", sum)
+			figure(t, 4, "broken law", 1, "bodies that left", leaked, "resources withheld by policy-error", sum, "resolved after the repair", resolved, "delivered then", left(h.arrived()))
 		})
 	}
 }
@@ -84,7 +90,7 @@ func (h hearing) withheldByFault(fault string) (withheld int) {
 	h.t.Helper()
 	e := h.play(readRefusals(h.t).Story)
 	for _, d := range h.clinics(e) {
-		if d.State == ledger.DeliveryCompleted || len(d.Attempts) == 0 {
+		if d.State != ledger.DeliveryHeld || len(d.Attempts) == 0 {
 			h.t.Errorf("%s is %s under broken law", d.Destination, d.State)
 			continue
 		}
@@ -101,6 +107,22 @@ func (h hearing) withheldByFault(fault string) (withheld int) {
 		}
 	}
 	return withheld
+}
+
+// resolve settles the work items of the child's referral, whose remedy is as said.
+func (h hearing) resolve(remedy string) (resolved int) {
+	h.t.Helper()
+	for _, item := range h.explain("cmo/" + h.controlID()).Work {
+		if !strings.Contains(item.Remedy, remedy) {
+			h.t.Errorf("work item %s: %s", item.Kind, item.Remedy)
+		}
+		if out, errs, exit := h.s.run(true, "work", "resolve", item.ID, "--reason", "law repaired"); exit != 0 {
+			h.t.Errorf("work resolve ended with %d: %s%s", exit, out, errs)
+			continue
+		}
+		resolved++
+	}
+	return resolved
 }
 
 // withLaw builds caregate with a rule added to a file of the law.

@@ -189,8 +189,10 @@ func TestReloadUnderLoad(t *testing.T) {
 	l.allow(children * each / 4)
 	l.reach(t, children*each/8)
 	refused := s.reloadsRefused(func() { l.allow(children * each / 2) })
-	n := newcomer{name: "fhir", add: []string{"--kind", "fhir", "--url", east.URL()}, edits: [][2]string{{"  # type: clinic\n  # clinician: true\n", "  type: clinic\n  clinician: true\n"}},
-		secrets: map[string]string{"eastside.token": "token-eastside", "at-eastside.token": "token-gateway"}, route: eastsideRoute, up: func() error { return nil }}
+	n := newcomer{
+		name: "fhir", add: []string{"--kind", "fhir", "--url", east.URL()}, edits: [][2]string{{"  # type: clinic\n  # clinician: true\n", "  type: clinic\n  clinician: true\n"}},
+		secrets: map[string]string{"eastside.token": "token-eastside", "at-eastside.token": "token-gateway"}, route: eastsideRoute, up: func() error { return nil },
+	}
 	s.run(false, slices.Concat([]string{"partner", "add", "eastside", "--organization", "Organization/psych-clinic-east", "--config", s.config}, n.add)...)
 	n.keepSecrets(t, s.config)
 	edit(t, s.config, "partners/eastside.yaml", n.edits[0][0], n.edits[0][1])
