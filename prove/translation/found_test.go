@@ -44,7 +44,7 @@ func readSayings(p translate.Profile) (saying, error) {
 			return nil, err
 		}
 		for _, r := range rows {
-			for _, from := range []string{r["code"], r["name"], r["namespace"], r["oid"]} {
+			for _, from := range []string{r["code"], r["display"], r["name"], r["namespace"], r["oid"]} {
 				for _, to := range []string{r["fhir"], r["system"]} {
 					if from != "" && to != "" {
 						said[from] = append(said[from], to)

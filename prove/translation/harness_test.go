@@ -254,3 +254,12 @@ func fromFile(t *testing.T, path string, oldNew ...string) *sample {
 	}
 	return s
 }
+
+// leafOf returns where a leaf stands, the name of its field, and its text.
+func leafOf(m *sample, l translate.Leaf) (hl7v2.Path, string, string) {
+	at, err := hl7v2.ParsePath(l.Path)
+	if err != nil {
+		return at, "", ""
+	}
+	return at, fmt.Sprint(at.Segment, "-", at.Field), m.msg.At(at)
+}
