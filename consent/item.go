@@ -11,6 +11,7 @@ import (
 // item is what a decision reads of one resource.
 type item struct {
 	ref, kind string
+	within    []string // types of contained resources that may say something about a person
 	labels    labelSet
 	codes     []coding
 	refs      []string // every reference it makes
@@ -52,6 +53,7 @@ func newItem(r Resource, child *Child) *item {
 		}
 	}
 	it.refs = references(n, nil)
+	it.within = personal(n.Get("contained"))
 	for _, name := range authorElements {
 		it.authors = references(n.Get(name), it.authors)
 	}
@@ -112,10 +114,33 @@ func (it *item) whose(n *fhir.Node, child *Child) string {
 			}
 		}
 	}
-	if found == patientNone && named {
+	for _, c := range n.Get("contained").Items() {
+		if inner := (&item{ref: c.Ref(), kind: c.ResourceType()}); inner.whose(c, child) == patientOther {
+			return patientOther
+		}
+	}
+	// What describes the system of care says nothing about a person, and holds nothing that does.
+	if found == patientNone && (named || len(it.within) > 0) {
 		return patientUnknown
 	}
 	return found
+}
+
+// impersonal are the types that say nothing about a person: contained in a record they go with it.
+var impersonal = []string{
+	"Device", "Endpoint", "HealthcareService", "Location", "Medication", "OperationOutcome", "Organization", "Practitioner", "PractitionerRole", "Questionnaire", "Substance",
+}
+
+// personal lists the types of contained resources that may say something about a person. Being
+// contained must not carry them past a consent that does not name their class.
+func personal(contained *fhir.Node) []string {
+	var out []string
+	for _, c := range contained.Items() {
+		if t := c.ResourceType(); !slices.Contains(impersonal, t) {
+			out = append(out, t)
+		}
+	}
+	return out
 }
 
 func isPatient(ref string) bool {

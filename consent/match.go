@@ -72,13 +72,14 @@ func (q *question) purposeMatches(listed coding) bool {
 	return listed.system == SystemActReason && listed.code != "" && purposeIs(q.purpose, listed.code)
 }
 
+// classMatches: a permit has to name the record's type and every type that it contains, a denial any of them.
 func (q *question) classMatches(classes []coding, permit bool) bool {
-	for _, c := range classes {
-		if c == (coding{SystemResourceTypes, q.item.kind}) || (!permit && c.system != SystemResourceTypes) {
-			return true
-		}
+	named := func(kind string) bool { return slices.Contains(classes, coding{SystemResourceTypes, kind}) }
+	if permit {
+		return named(q.item.kind) && !slices.ContainsFunc(q.item.within, func(kind string) bool { return !named(kind) })
 	}
-	return false
+	return named(q.item.kind) || slices.ContainsFunc(q.item.within, named) ||
+		slices.ContainsFunc(classes, func(c coding) bool { return c.system != SystemResourceTypes })
 }
 
 func (q *question) codeMatches(codes []coding, permit bool) bool {

@@ -60,7 +60,7 @@ func (q *question) needs(consent string, m miss, w *criteria) string {
 	tell(missPurpose, "to name the purpose "+q.purpose)
 	tell(missAction, "to allow the action "+q.action)
 	tell(missPeriod, "a provision whose period is running")
-	tell(missClass, "to name the class "+q.item.kind)
+	tell(missClass, "to name the class "+strings.Join(append([]string{q.item.kind}, q.item.within...), " and "))
 	tell(missLabel, "to name "+q.labelsLacking(w.labels))
 	tell(missCode, "to name the code of this record")
 	tell(missDataPeriod, "a data period that holds the date of this record")
