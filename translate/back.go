@@ -40,18 +40,28 @@ func (j *job) carriedSeqs(f *frame) []int {
 		if !ok {
 			continue
 		}
-		seq := 1
-		if inner, _, counted := strings.Cut(strings.TrimPrefix(rest, "("), ")"); counted && rest[0] == '(' && integerForm.MatchString(inner) {
-			seq = atoi(inner)
-		} else if !strings.HasPrefix(rest, "-") {
-			continue
-		}
-		if !slices.Contains(seqs, seq) {
+		if seq := seqOf(rest, j.around(f)); seq > 0 && !slices.Contains(seqs, seq) {
 			seqs = append(seqs, seq)
 		}
 	}
 	slices.Sort(seqs)
 	return seqs
+}
+
+// seqOf reads the count in "(2)-3", or "(RXE2)-3" for what stands under RXE; 0 for another place.
+func seqOf(rest, around string) int {
+	inner, _, counted := strings.Cut(strings.TrimPrefix(rest, "("), ")")
+	if !counted || rest[0] != '(' {
+		if strings.HasPrefix(rest, "-") && around == "" {
+			return 1
+		}
+		return 0
+	}
+	digits, ok := strings.CutPrefix(inner, around)
+	if !ok || len(digits) > 6 || !integerForm.MatchString(digits) || digits[0] == '-' {
+		return 0
+	}
+	return atoi(digits)
 }
 
 // carriedFields returns the fields that the home of the segment carries.
@@ -216,6 +226,10 @@ func (t *table) fallback(r *row, n *fhir.Node) bool {
 // comparable returns the part of an element that the row is about.
 func (j *job) comparable(r *row, p place) *fhir.Node {
 	n := p.bare()
+	if len(r.target.steps) == 0 && n.ResourceType() == "" && n.ID() != "" {
+		n = n.Clone()
+		n.Remove("id") // the mark of its group
+	}
 	if slices.Contains(r.args, "notext") {
 		n = n.Clone()
 		n.Remove("text")

@@ -148,7 +148,7 @@ type repeatConverter struct{}
 func (repeatConverter) to(c *call, v value) *fhir.Node {
 	n, repeat := fhir.NewObject(), fhir.NewObject()
 	if code := v.comp(1); code != nil {
-		n.Set("code", cweConverter{}.to(c.below(c.location+".1", nil), code))
+		n.Set("code", cweConverter{}.to(c.below(c.location+".1", []string{"notext"}), code))
 	}
 	c.repeatPeriod(repeat, v)
 	c.repeatEvent(repeat, v)
@@ -192,7 +192,7 @@ func (c *call) repeatEvent(repeat *fhir.Node, v value) {
 func (repeatConverter) from(c *call, n *fhir.Node) value {
 	var v value
 	if code := n.Get("code"); code != nil {
-		v = v.setComp(1, cweConverter{}.from(c.below(c.location, nil), code))
+		v = v.setComp(1, cweConverter{}.from(c.below(c.location, []string{"notext"}), code))
 	}
 	repeat := n.Get("repeat")
 	v = v.set(5, repeat.Get("period").Text()).set(6, repeat.Get("periodUnit").Text())
@@ -206,7 +206,10 @@ func (repeatConverter) from(c *call, n *fhir.Node) value {
 }
 
 func (repeatConverter) part(n *fhir.Node) *fhir.Node {
-	out := partOf(n, "code")
+	out := fhir.NewObject()
+	if code := n.Get("code"); code.Get("coding") != nil {
+		out.Set("code", partOf(code, "coding")) // its text is a field of its own
+	}
 	if repeat := partOf(n.Get("repeat"), "period", "periodUnit", "when", "offset"); repeat.Len() > 0 {
 		out.Set("repeat", repeat)
 	}

@@ -136,8 +136,8 @@ func (j *job) home(f *frame) *fhir.Node {
 // share one home, it counts them.
 func (j *job) carrierName(f *frame, n int) string {
 	name := f.table.segment
-	if number := j.numberOf(f); f.main() == nil && number > 1 {
-		name += "(" + itoa(number) + ")"
+	if number := j.numberOf(f); f.main() == nil && (number > 1 || j.around(f) != "") {
+		name += "(" + j.around(f) + itoa(number) + ")"
 	}
 	return name + "-" + itoa(n)
 }
@@ -148,10 +148,28 @@ func (j *job) numberOf(f *frame) int {
 	if f.number > 0 {
 		return f.number
 	}
-	if f.parent != nil && f.parent.main() != nil && j.home(f) == f.parent.main() {
+	if j.around(f) != "" || (f.parent != nil && f.parent.main() != nil && j.home(f) == f.parent.main()) {
 		return f.ordinal
 	}
 	return f.seg.seq
+}
+
+// around names the segment that a frame stands under, where its home is that of a segment
+// around that one: a TQ1 under RXE is another than one under the ORC of both.
+func (j *job) around(f *frame) string {
+	if f.parent == nil || f.main() != nil {
+		return ""
+	}
+	home := j.home(f)
+	if f.parent.main() == home {
+		return ""
+	}
+	for at := f.parent.parent; at != nil; at = at.parent {
+		if at.main() == home && at.seg.name != "MSH" {
+			return f.parent.seg.name
+		}
+	}
+	return ""
 }
 
 // holds evaluates a condition in a frame.

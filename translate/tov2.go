@@ -39,7 +39,7 @@ func ToV2(bundle *fhir.Node, p Profile, m Meta) ([]byte, []Issue, error) {
 	}
 	w.header(code, structure)
 	w.reply()
-	w.children(&frame{seg: &segment{name: "MSH", seq: 1}, row: &structureRow{segment: "MSH", table: "MSH"}})
+	w.children(&frame{seg: w.first("MSH"), row: &structureRow{segment: "MSH", table: "MSH"}})
 	w.trailer()
 	w.unrendered(bundle)
 	return w.bytes(), once(w.issues), nil
