@@ -43,6 +43,8 @@ func (g *Gateway) identify(ctx context.Context, m *inspection, word string) erro
 		return g.sameChild(ctx, m, refs)
 	case len(refs) > 0:
 		return g.byReference(ctx, m, refs)
+	default:
+		m.hold("identity", "the message names no child by a Patient or a reference to one that is known here: resolve with the child, or ask the sender to name it")
 	}
 	return nil
 }

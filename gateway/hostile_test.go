@@ -1,0 +1,91 @@
+package gateway_test
+
+import (
+	"strings"
+	"testing"
+
+	"caregate/adapters"
+	"caregate/fhir"
+)
+
+// transaction makes a Bundle that puts each resource, under the given Bundle.identifier.
+func transaction(t *testing.T, id string, resources ...string) string {
+	t.Helper()
+	bundle := fhir.NewResource("Bundle").SetText("type", "transaction")
+	if id != "" {
+		bundle.Set("identifier", fhir.NewObject().SetText("value", id))
+	}
+	for _, text := range resources {
+		add(t, bundle, text)
+	}
+	return string(bundle.JSON())
+}
+
+// with adds resources to a transaction.
+func with(t *testing.T, body string, resources ...string) string {
+	t.Helper()
+	bundle, err := fhir.Parse([]byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range resources {
+		add(t, bundle, text)
+	}
+	return string(bundle.JSON())
+}
+
+func add(t *testing.T, bundle *fhir.Node, text string) {
+	t.Helper()
+	r, err := fhir.Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bundle.Add("entry", fhir.NewObject().Set("resource", r).
+		Set("request", fhir.NewObject().SetText("method", "PUT").SetText("url", r.Ref())))
+}
+
+// A message that names its child in a way that leads nowhere is kept for a person: an answer of
+// "accepted" would promise a delivery that nobody can decide.
+func TestMessageThatNamesNoChildIsHeld(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		subject string
+		want    adapters.Code
+	}{
+		"known reference": {`{"reference":"Patient/child-il-1"}`, adapters.CodeAccepted},
+		"address":         {`{"reference":"https://ehr.example/fhir/Patient/child-il-1"}`, adapters.CodeHeld},
+		"identifier":      {`{"identifier":{"system":"https://soc.example.org/id/il-dcfs-id","value":"90000017"}}`, adapters.CodeHeld},
+		"display":         {`{"display":"the child"}`, adapters.CodeHeld},
+		"contained":       {`{"reference":"#p"}`, adapters.CodeHeld},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, nil)
+			h.introduce()
+			h.sign()
+			order := `{"resourceType":"ServiceRequest","id":"s1","contained":[{"resourceType":"Patient","id":"p"}],"status":"active","intent":"order","subject":` + c.subject + `}`
+			ack := h.post("cmo", "POST /", transaction(t, "", order), c.want)
+			if ack.MessageID == "" {
+				t.Error("the message was not kept")
+			}
+		})
+	}
+}
+
+// A Consent by address cannot be filed for anybody, and is kept all the same.
+func TestConsentByAddressIsHeld(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.introduce()
+	form := flow(t, "06-consent-lifecycle/01-fhir-consent-active.json")
+	ack := h.post("guardian", "PUT "+consult, strings.Replace(form, `"Patient/child-il-1"`, `"https://ehr.example/fhir/Patient/child-il-1"`, 1), adapters.CodeHeld)
+	if ack.MessageID == "" || h.inForce() != 0 {
+		t.Errorf("kept as %q, %d consents in force", ack.MessageID, h.inForce())
+	}
+	h.sign()
+	if h.inForce() != 1 {
+		t.Error("its twin that names the child is not in force")
+	}
+}
+
