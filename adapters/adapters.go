@@ -54,6 +54,7 @@ type Receiver interface {
 type Decoded struct {
 	Bundle    *fhir.Node // the message as a FHIR Bundle
 	ControlID string     // the sender's id of the message: MSH-10, Bundle.identifier.value
+	Computed  bool       // the sender gave no id: ControlID was computed from the bytes
 	Event     string     // what kind of message: "REF^I12", "transaction", "PUT Consent"
 	Placers   []string   // placer numbers of the orders and referrals in it (RF1-6, ORC-2, PLAC)
 	ReplyTo   string     // MSA-2: our control id that this message answers; "" for none

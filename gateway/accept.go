@@ -169,7 +169,7 @@ func (g *Gateway) acceptance(m *inspection) *ledger.Acceptance {
 		Window: m.partner.Duplicates.Window, AcceptConflict: m.partner.Duplicates.Flag,
 		Reserve:   m.code == adapters.CodeAccepted && m.decoded.ControlID != "",
 		Reprocess: m.message,
-		Changes:   !m.who.isNew && m.who.child != "" && len(m.stated) > 0,
+		Changes:   m.saidAnew(),
 	}
 	if len(m.issues) > 0 {
 		a.Issues, _ = json.Marshal(m.issues)

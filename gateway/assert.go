@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/json"
+	"slices"
 
 	"caregate/adapters"
 	"caregate/consent"
@@ -65,4 +66,23 @@ func (g *Gateway) assertAuthority(m *inspection, r *fhir.Node) {
 		ended := len(found) == 0 || r.Get("active").Text() == "false"
 		m.stated = append(m.stated, ledger.Input{Kind: inputAuthority, Key: r.Ref(), Body: body, Ended: ended})
 	}
+}
+
+// saidAnew reports whether what the message changes is changed even when its very bytes came
+// before. Without an id of the sender's the same form can be given, withdrawn and given again.
+// Under an id it is a copy that was late, and must not undo a later withdrawal; a withdrawal
+// counts whenever it comes.
+func (m *inspection) saidAnew() bool {
+	if m.who.isNew || m.who.child == "" || len(m.stated) == 0 {
+		return false
+	}
+	return m.decoded.Computed || !slices.ContainsFunc(m.stated, func(in ledger.Input) bool { return !withdraws(in) })
+}
+
+func withdraws(in ledger.Input) bool {
+	if in.Kind != inputConsent {
+		return in.Ended
+	}
+	form, err := fhir.Parse(in.Body)
+	return err == nil && form.Get("status").Text() != "active"
 }

@@ -3,9 +3,11 @@ package gateway_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"caregate/adapters"
 	"caregate/fhir"
+	"caregate/gateway"
 )
 
 // transaction makes a Bundle that puts each resource, under the given Bundle.identifier.
@@ -89,3 +91,29 @@ func TestConsentByAddressIsHeld(t *testing.T) {
 	}
 }
 
+// A late copy of a message that gave a consent must not undo its withdrawal; a late copy of the
+// withdrawal withdraws, and the same form under another id is a new word.
+func TestLateCopyGivesNoConsent(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, func(o *gateway.Options) { o.Partners[1].Duplicates = gateway.Duplicates{Window: time.Hour} })
+	h.introduce()
+	form := flow(t, "06-consent-lifecycle/01-fhir-consent-active.json")
+	given := transaction(t, "given", form)
+	withdrawn := transaction(t, "withdrawn", strings.Replace(form, `"status": "active"`, `"status": "inactive"`, 1))
+	steps := []struct {
+		name, body string
+		inForce    int
+	}{
+		{"given", given, 1},
+		{"withdrawn", withdrawn, 0},
+		{"a late copy of what was given", given, 0},
+		{"given under an id of its own", transaction(t, "given again", form), 1},
+		{"a late copy of the withdrawal", withdrawn, 0},
+	}
+	for _, step := range steps {
+		h.post("guardian", "POST /", step.body, adapters.CodeAccepted)
+		if got := h.inForce(); got != step.inForce {
+			t.Fatalf("%s: %d consents in force, want %d", step.name, got, step.inForce)
+		}
+	}
+}

@@ -102,13 +102,13 @@ func (d *decoding) validate(root *fhir.Node) {
 }
 
 func (d *decoding) bundle(root *fhir.Node) adapters.Decoded {
-	out := adapters.Decoded{Bundle: root, ControlID: d.digest[:32]}
+	out := adapters.Decoded{Bundle: root, ControlID: d.digest[:32], Computed: true}
 	if root.ResourceType() != "Bundle" {
 		d.refuse(adapters.CodeUnsupportedType, "resourceType", "a Bundle of type transaction or message is taken here")
 		return out
 	}
 	if value := root.At("identifier.value").Text(); value != "" {
-		out.ControlID = value
+		out.ControlID, out.Computed = value, false
 		if len(value) > maxControlID || strings.ContainsFunc(value, unicode.IsControl) {
 			d.refuse(adapters.CodeDataType, "Bundle.identifier.value", "longer than 200 bytes, or not plain text")
 		}
@@ -170,6 +170,7 @@ func (d *decoding) consent(root *fhir.Node, method, id string) adapters.Decoded 
 	return adapters.Decoded{
 		Bundle:    fhir.NewResource("Bundle").Set("type", fhir.NewString("transaction")).Set("entry", fhir.NewArray(entry)),
 		ControlID: d.digest[:32],
+		Computed:  true,
 		Event:     method + " Consent",
 	}
 }
