@@ -8,6 +8,7 @@ import (
 	"caregate/adapters"
 	"caregate/fhir"
 	"caregate/gateway"
+	"caregate/ledger"
 )
 
 // transaction makes a Bundle that puts each resource, under the given Bundle.identifier.
@@ -115,5 +116,27 @@ func TestLateCopyGivesNoConsent(t *testing.T) {
 		if got := h.inForce(); got != step.inForce {
 			t.Fatalf("%s: %d consents in force, want %d", step.name, got, step.inForce)
 		}
+	}
+}
+
+// What a destination cannot safely lack holds the delivery also when it only falls with
+// something else: a medication statement whose medication may not go.
+func TestNeedThatFallsWithAnotherHolds(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct{ medication, state string }{
+		"stands alone":       {`"medicationCodeableConcept":{"coding":[{"system":"http://www.nlm.nih.gov/research/umls/rxnorm","code":"6901"}]}`, ledger.DeliveryCompleted},
+		"falls with another": {`"medicationReference":{"reference":"Medication/m-1"}`, ledger.DeliveryHeld},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, func(o *gateway.Options) { o.Routes[0].Needs = []string{"MedicationRequest"} })
+			h.introduce()
+			h.sign()
+			body := with(t, flow(t, "01-medication-consult/01-fhir-consult-request-transaction.json"),
+				`{"resourceType":"MedicationRequest","id":"mr-1","status":"active","intent":"order","subject":{"reference":"Patient/child-il-1"},"authoredOn":"2026-09-01",`+c.medication+`}`,
+				`{"resourceType":"Medication","id":"m-1","code":{"text":"of the tests"}}`)
+			h.ends(h.post("cmo", "POST /", body, adapters.CodeAccepted).MessageID, c.state)
+		})
 	}
 }

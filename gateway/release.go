@@ -65,9 +65,15 @@ func (g *Gateway) release(ctx context.Context, a *asked, record func(context.Con
 	}
 	redacted, dropped := fhir.Redact(a.bundle, redactionOf(v.Decision))
 	for _, d := range dropped {
+		if resourceType, _, _ := strings.Cut(d.Ref, "/"); d.Element == "" && has(a.route.Needs, resourceType) {
+			v.Missing = resourceType // it could not stand without something withheld
+		}
 		if d.Reason == fhir.DropTrace || d.Reason == fhir.DropDependent {
 			v.Scrubbed = append(v.Scrubbed, strings.TrimSuffix(d.Ref+"#"+d.Element, "#"))
 		}
+	}
+	if v.Missing != "" {
+		return adapters.Permit{}, v, errHeld
 	}
 	a.out.Bundle = redacted
 	if a.out.Notices, err = notices(v.Decision.Obligations); err != nil {
