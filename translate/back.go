@@ -143,6 +143,9 @@ func (j *job) backRow(f *frame, r *row, root *fhir.Node) []string {
 			reps = append(reps, strings.Split(raw, "~")...)
 			continue
 		}
+		if j.wayBack && p.assumed() {
+			continue
+		}
 		node := p.node
 		if !slices.Contains(silent, r.mapName) {
 			if node = p.bare(); node == nil {
@@ -226,6 +229,9 @@ func (t *table) fallback(r *row, n *fhir.Node) bool {
 // comparable returns the part of an element that the row is about.
 func (j *job) comparable(r *row, p place) *fhir.Node {
 	n := p.bare()
+	if same(n, unsaid()) {
+		return nil
+	}
 	if len(r.target.steps) == 0 && n.ResourceType() == "" && n.ID() != "" {
 		n = n.Clone()
 		n.Remove("id") // the mark of its group

@@ -27,7 +27,8 @@ func (j *job) key(f *frame, text string) (string, bool) {
 		whole, any := true, false
 		for name := range strings.SplitSeq(alternative, "+") {
 			bare := strings.TrimRight(name, "?!")
-			part := j.keyPart(f, bare)
+			bare, from, _ := strings.Cut(bare, "=") // "CX(PID-3)=CX(MRG-1)": the same key from another field
+			part := j.keyPart(f, or(from, bare))
 			whole = whole && (part != "" || strings.HasSuffix(name, "?"))
 			any = any || part != ""
 			parts = append(parts, bare+"="+part)

@@ -12,6 +12,19 @@ const Extensions = "https://caregate.invalid/fhir/StructureDefinition/"
 // carrierURL names the carrier of one field, "…/v2-PID-18".
 func carrierURL(location string) string { return Extensions + "v2-" + location }
 
+// assumedURL marks what no field said.
+const assumedURL = Extensions + "assumed"
+
+// assumed tells whether no field said the element.
+func (p place) assumed() bool {
+	for _, ext := range p.extensionsOf(false).Get("extension").Items() {
+		if ext.Get("url").Text() == assumedURL {
+			return true
+		}
+	}
+	return false
+}
+
 // step is one part of a target path.
 type step struct {
 	name     string // element name; "extension" with a url
@@ -59,6 +72,18 @@ func (t target) put(root, node *fhir.Node, choice string) (place, bool) {
 		cur = s.descend(cur)
 	}
 	return place{parent: root, node: root}, true
+}
+
+// putOnce is put for what a list holds once only, whoever says it: a security label.
+func (t target) putOnce(r *row, root, node *fhir.Node, choice string) (place, bool) {
+	if r.mapName == "label" && node != nil && r.repeats() {
+		for _, p := range t.find(root) {
+			if same(p.bare(), node) {
+				return p, true
+			}
+		}
+	}
+	return t.put(root, node, choice)
 }
 
 // opens tells whether the path makes an item of a list on its way, which must not be for nothing.

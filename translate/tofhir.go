@@ -300,8 +300,9 @@ func (b *builder) constant(f *frame, r *row, root *fhir.Node) {
 	case "coding":
 		n = fhir.NewObject().SetText("system", systemName(r.args[0])).SetText("code", r.args[1])
 	}
-	if _, ok := r.target.put(root, n, ""); ok && len(r.args) > 2 {
+	if p, ok := r.target.put(root, n, ""); ok && len(r.args) > 2 {
 		b.report(b.location(f, 0), r.args[1], r.args[2])
+		p.extensionsOf(true).Add("extension", fhir.NewObject().SetText("url", assumedURL).Set("valueBoolean", fhir.NewBool(true)))
 	}
 }
 
@@ -322,7 +323,7 @@ func (b *builder) mapField(f *frame, r *row, root *fhir.Node) {
 			f.marks[r.field] = append(f.marks[r.field], mark{rep: i, row: r, whole: true})
 			continue
 		}
-		p, ok := r.target.put(root, n, c.choice)
+		p, ok := r.target.putOnce(r, root, n, c.choice)
 		if !ok && i == 0 {
 			p, ok = b.join(r, root, p, n)
 		}

@@ -19,7 +19,7 @@ func ToV2(bundle *fhir.Node, p Profile, m Meta) ([]byte, []Issue, error) {
 	}
 	w := &writer{
 		job:  &job{p: &p, maps: maps, singles: map[string]*fhir.Node{}, places: map[*fhir.Node]string{}, wayBack: m.ControlID == ""},
-		meta: m, index: map[*fhir.Node]int{}, used: map[*fhir.Node]bool{},
+		meta: m, index: map[*fhir.Node]int{}, used: map[*fhir.Node]bool{}, spoken: map[*fhir.Node]*frame{},
 	}
 	w.gather(bundle)
 	code, trigger, structure := w.event()
@@ -53,6 +53,7 @@ type writer struct {
 	all       []*fhir.Node
 	index     map[*fhir.Node]int
 	used      map[*fhir.Node]bool
+	spoken    map[*fhir.Node]*frame // the segment that a resource was written as
 	byRef     map[string]*fhir.Node // "Type/id" and fullUrl
 	seqs      map[string]int
 }
@@ -141,9 +142,25 @@ func (w *writer) children(parent *frame) {
 			}
 		}
 		slices.SortStableFunc(group, func(a, b *frame) int { return cmp.Compare(w.index[a.main()], w.index[b.main()]) })
-		w.writeAll(group)
+		w.writeAll(placed(group))
 		i = next
 	}
+}
+
+// placed puts the segments that are only carried where their number says they stood.
+func placed(group []*frame) []*frame {
+	var out, carried []*frame
+	for _, f := range group {
+		if f.number > 0 && f.main() == nil {
+			carried = append(carried, f)
+		} else {
+			out = append(out, f)
+		}
+	}
+	for _, f := range carried {
+		out = slices.Insert(out, min(f.number-1, len(out)), f)
+	}
+	return out
 }
 
 func (w *writer) belongs(r *structureRow, parent *frame) bool {
@@ -156,10 +173,18 @@ func (w *writer) writeAll(group []*frame) {
 	ordinal := 1
 	for _, f := range group {
 		f.ordinal = ordinal
-		if !w.used[f.main()] && w.write(f) {
+		if (!w.used[f.main()] || w.again(f)) && w.write(f) {
+			w.spoken[f.main()] = f
 			ordinal++
 		}
 	}
+}
+
+// again tells whether a resource was written by the same row, under another parent: two
+// orders with one specimen each have its segment.
+func (w *writer) again(f *frame) bool {
+	before := w.spoken[f.main()]
+	return before != nil && before.row == f.row && before.parent != f.parent
 }
 
 // candidates returns a frame for each resource or element that makes such a segment,
@@ -181,6 +206,9 @@ func (w *writer) candidates(r *structureRow, parent *frame, have int) []*frame {
 	}
 	f := &frame{seg: &segment{name: r.segment, seq: 1}, row: r, table: t, parent: parent}
 	if w.ownsSingle(r, parent) {
+		if r.segment == "PID" && w.singles["Patient"] != nil {
+			f.bind("Patient", w.singles["Patient"], true) // what stands under the child is carried by the child
+		}
 		w.bindLinked(f)
 		return []*frame{f}
 	}
@@ -248,12 +276,11 @@ func (w *writer) each(parent *frame, name, path string) []*fhir.Node {
 	}
 	return slices.DeleteFunc(w.ofType(name), func(n *fhir.Node) bool {
 		found := at.find(n)
-		switch {
-		case verb != "" || len(found) == 0:
+		if verb != "" || len(found) == 0 {
 			return (len(found) == 0) != (verb == "!")
 		}
 		to := w.resolve(found[0].node)
-		return to == nil || (to != parent.main() && (parent.main() != nil || w.lookup(parent, to.ResourceType()) != to || !slices.Contains(parent.row.find, to.ResourceType())))
+		return to == nil || (to != parent.main() && (parent.main() != nil || w.lookup(parent, to.ResourceType()) != to || !slices.ContainsFunc(parent.row.find, func(name string) bool { return strings.TrimPrefix(name, "^") == to.ResourceType() })))
 	})
 }
 

@@ -1,0 +1,109 @@
+package translate
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"caregate/fhir"
+)
+
+// TestConsentStatus reads CON-11 by table 0498: unknown is never active, limited is a base of deny,
+// bypassed is no consent, and without the partner's table nothing is one.
+func TestConsentStatus(t *testing.T) {
+	t.Parallel()
+	m := readMessage(t, filepath.Join(goldenDir, "adt-a04-consents.hl7"))
+	p := flowProfile(t)
+	statuses := func(p Profile) (out []string, flags, forms int) {
+		for _, n := range fhir.Entries(toFHIR(t, m, p).Bundle) {
+			switch n.ResourceType() {
+			case "Consent":
+				out = append(out, n.Get("status").Text()+" "+n.At("provision.type").Text())
+			case "Flag":
+				flags++
+			case "DocumentReference":
+				forms++
+			}
+		}
+		return out, flags, forms
+	}
+	have, flags, forms := statuses(p)
+	want := []string{"proposed ", "active ", "rejected ", "inactive ", "active deny", "proposed ", "proposed ", "active "}
+	if !slices.Equal(have, want) || flags != 1 || forms != 0 {
+		t.Errorf("consents %q, %d flags, %d forms; want %q, 1, 0", have, flags, forms, want)
+	}
+	p.Codes = nil
+	if have, flags, forms := statuses(p); len(have) != 0 || flags != 0 || forms != 9 {
+		t.Errorf("without the partner's table: consents %q, %d flags, %d forms", have, flags, forms)
+	}
+	p.Codes = map[string]Codes{"0498.status": {"SIGNED": "active"}}
+	if have, _, _ := statuses(p); !slices.Contains(have, "active ") || have[6] != "active " {
+		t.Errorf("the partner's own code is not read: %q", have)
+	}
+}
+
+// TestVisitStatus: the trigger says what became of the visit.
+func TestVisitStatus(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"adt-a03": "finished", "adt-a11": "cancelled", "adt-a13": "in-progress"} {
+		r := toFHIR(t, readMessage(t, filepath.Join(goldenDir, name+".hl7")), flowProfile(t))
+		if got := resource(t, r.Bundle, "Encounter").Get("status").Text(); got != want {
+			t.Errorf("%s: Encounter.status %q, want %q", name, got, want)
+		}
+	}
+}
+
+// TestMerge: the number that goes is an inactive Patient that points to the one that stays,
+// under the id that a message about the old number gave it.
+func TestMerge(t *testing.T) {
+	t.Parallel()
+	m := readMessage(t, filepath.Join(goldenDir, "adt-a40.hl7"))
+	p := flowProfile(t)
+	var stays, gone []*fhir.Node
+	for _, n := range fhir.Entries(toFHIR(t, m, p).Bundle) {
+		switch {
+		case n.ResourceType() != "Patient":
+		case n.Get("link") != nil:
+			gone = append(gone, n)
+		default:
+			stays = append(stays, n)
+		}
+	}
+	if len(stays) != 2 || len(gone) != 2 {
+		t.Fatalf("%d stay, %d go", len(stays), len(gone))
+	}
+	for i, n := range gone {
+		if n.Get("active").Text() != "false" || n.At("link[0].type").Text() != "replaced-by" || n.At("link[0].other.reference").Text() != stays[i].Ref() {
+			t.Errorf("%d: the old number is not replaced by the new one", i)
+		}
+	}
+	if got := gone[0].Get("identifier").Len(); got != 3 {
+		t.Errorf("%d numbers of MRG-1 are kept, want 3", got)
+	}
+	earlier := strings.Replace(string(readMessage(t, filepath.Join(goldenDir, "adt-a31.hl7")).Encode()), "90000017^", "80000001^", 1)
+	r := toFHIR(t, parse(t, earlier), p)
+	if resource(t, r.Bundle, "Patient").ID() != gone[0].ID() {
+		t.Error("the old number has another id than before")
+	}
+}
+
+// TestRestrictions: what protects a child or a visit is a label of it, and what is taken away is none.
+func TestRestrictions(t *testing.T) {
+	t.Parallel()
+	r := toFHIR(t, readMessage(t, filepath.Join(goldenDir, "adt-a08-restrictions.hl7")), flowProfile(t))
+	for name, want := range map[string]string{
+		"MessageHeader": "R", "Patient": "DEMO NODSCLCD PSY R PRS", "Encounter": "LOCIS CEL R",
+	} {
+		var have []string
+		for _, l := range resource(t, r.Bundle, name).At("meta.security").Items() {
+			have = append(have, l.Get("code").Text())
+		}
+		slices.Sort(have)
+		wanted := strings.Fields(want)
+		slices.Sort(wanted)
+		if !slices.Equal(have, wanted) {
+			t.Errorf("%s is labelled %v, want %v", name, have, wanted)
+		}
+	}
+}
