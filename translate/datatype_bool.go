@@ -8,26 +8,26 @@ import (
 	"caregate/hl7v2"
 )
 
-// yesNoConverter is table 0136 and a boolean.
+// yesNoConverter is table 0136 and a boolean. Two arguments are other codes for yes and no.
 type yesNoConverter struct{}
 
 func (yesNoConverter) to(c *call, v value) *fhir.Node {
 	switch v.text(1) {
-	case "Y":
+	case or(c.arg(0), "Y"):
 		return fhir.NewBool(true)
-	case "N":
+	case or(c.arg(1), "N"):
 		return fhir.NewBool(false)
 	}
-	c.report(IssueNoCode, "neither Y nor N; left out and carried")
+	c.report(IssueNoCode, "neither yes nor no; left out and carried")
 	return nil
 }
 
-func (yesNoConverter) from(_ *call, n *fhir.Node) value {
+func (yesNoConverter) from(c *call, n *fhir.Node) value {
 	switch n.Text() {
 	case "true":
-		return textValue("Y")
+		return textValue(or(c.arg(0), "Y"))
 	case "false":
-		return textValue("N")
+		return textValue(or(c.arg(1), "N"))
 	}
 	return nil
 }

@@ -64,6 +64,9 @@ func display(name *fhir.Node) string {
 
 func (personConverter) from(c *call, n *fhir.Node) value {
 	var v value
+	if n.Get("type").Text() == "Organization" {
+		return nil
+	}
 	cx := c.j.maps.converterFor("CX").from(c.below(c.location, nil), n.Get("identifier"))
 	v = v.setComp(1, cx.comp(1)).setComp(9, cx.comp(4)).setComp(13, cx.comp(5))
 	for _, ext := range n.Get("extension").Items() {
@@ -91,6 +94,9 @@ func (organisationConverter) to(c *call, v value) *fhir.Node {
 }
 
 func (organisationConverter) from(c *call, n *fhir.Node) value {
+	if kind := n.Get("type").Text(); kind != "" && kind != "Organization" {
+		return nil
+	}
 	return c.j.maps.converterFor("XONR").from(c, n)
 }
 

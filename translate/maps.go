@@ -232,7 +232,8 @@ func newStructure(name string, lines [][]string) (*structure, error) {
 		}
 		for i, spec := range r.find {
 			if bare, several := strings.CutSuffix(spec, "*"); several {
-				s.many[bare], r.find[i] = true, bare
+				name, _, _ := strings.Cut(bare, "[")
+				s.many[name], r.find[i] = true, bare
 			}
 			if bare, _, ok := strings.Cut(spec, "[!"); ok {
 				s.many[bare] = true
