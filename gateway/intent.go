@@ -48,8 +48,10 @@ func (g *Gateway) intend(ctx context.Context, d ledger.Delivery, a *asked, v *ve
 	if err != nil {
 		return intended{}, err
 	}
+	now := g.Now()
+	writeBy := v.writeBy(now, GateExpiry-writeMargin)
 	token, _, err := g.Ledger.Intend(ctx, ledger.Intent{
-		Delivery: d.ID, Prior: d.Token, Children: d.Subjects, Epochs: v.epochs, Holder: g.holder, GateUntil: g.Now().Add(GateExpiry),
+		Delivery: d.ID, Prior: d.Token, Children: d.Subjects, Epochs: v.epochs, Holder: g.holder, GateUntil: now.Add(GateExpiry),
 		Release: release, Key: a.out.Key, ControlID: a.out.ControlID, SHA256: v.SHA256, Decision: v.digest,
 		DecisionBody: body, Predecessor: predecessor, Events: []ledger.Event{g.decisionEvent(d, v, "0")},
 	})
@@ -57,7 +59,7 @@ func (g *Gateway) intend(ctx context.Context, d ledger.Delivery, a *asked, v *ve
 		return intended{}, err
 	}
 	return intended{token: token, Release: adapters.Release{
-		Destination: a.route.To, DeliveryID: d.ID, Key: a.out.Key, ControlID: a.out.ControlID, Origin: a.out.Origin, WriteBy: v.writeBy(GateExpiry - writeMargin),
+		Destination: a.route.To, DeliveryID: d.ID, Key: a.out.Key, ControlID: a.out.ControlID, Origin: a.out.Origin, WriteBy: writeBy,
 	}}, nil
 }
 

@@ -63,11 +63,13 @@ func (g *Gateway) answer(ctx context.Context, reader Partner, child string, reso
 	bundle.Add("entry", fhir.NewObject().Set("resource", resource))
 	a := &asked{route: Route{Name: "read", To: reader.ID, Purpose: reader.Reads}, child: child, bundle: bundle}
 	return g.release(ctx, a, func(ctx context.Context, v *verdict) (adapters.Release, error) {
+		now := g.Now()
+		writeBy := v.writeBy(now, readExpiry/2)
 		err := g.Ledger.Admit(ctx, ledger.Reading{
-			Child: child, Epoch: v.epochs[child], Holder: g.holder, GateUntil: g.Now().Add(readExpiry),
+			Child: child, Epoch: v.epochs[child], Holder: g.holder, GateUntil: now.Add(readExpiry),
 			Events: []ledger.Event{readEvent(v, reader.ID, message, "0")},
 		})
-		return adapters.Release{Destination: reader.ID, WriteBy: v.writeBy(readExpiry / 2)}, err
+		return adapters.Release{Destination: reader.ID, WriteBy: writeBy}, err
 	})
 }
 

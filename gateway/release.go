@@ -243,10 +243,11 @@ func digest(decision string, r Route) string {
 
 // writeBy is the instant by which what leaves now has left: within the time its gate row
 // gives it, and before the decision expires. It is an I/O deadline and so in the machine's
-// own time, whatever clock the decisions follow.
-func (v *verdict) writeBy(left time.Duration) time.Time {
+// own time, whatever clock the decisions follow. It is taken before the gate row is made:
+// however long that takes, nothing leaves after the row has expired.
+func (v *verdict) writeBy(now time.Time, left time.Duration) time.Time {
 	if until := v.Decision.ValidUntil; !until.IsZero() {
-		left = min(left, until.Sub(v.AsOf))
+		left = min(left, until.Sub(now))
 	}
 	return time.Now().Add(left) //nolint:forbidigo // an I/O deadline
 }

@@ -41,7 +41,12 @@ func (g *Gateway) Revoke(ctx context.Context, child string) error {
 	return g.settle(ctx, map[string]int64{child: epoch})
 }
 
+// awaitGate returns when no row of an older epoch is left, or when all of them must have
+// ended: no row is made after the epoch was raised, and none lives longer than GateExpiry,
+// even if the clock it is read by was set back.
 func (g *Gateway) awaitGate(ctx context.Context, child string, epoch int64) error {
+	ended := time.NewTimer(GateExpiry)
+	defer ended.Stop()
 	tick := time.NewTicker(gatePoll)
 	defer tick.Stop()
 	for {
@@ -52,6 +57,8 @@ func (g *Gateway) awaitGate(ctx context.Context, child string, epoch int64) erro
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-ended.C:
+			return nil
 		case <-tick.C:
 		}
 	}

@@ -59,6 +59,10 @@ func (m *maps) converterFor(name string) converter {
 		return attachmentConverter{}
 	case "link":
 		return linkConverter{}
+	case "EIP":
+		return pairConverter{}
+	case "NDL":
+		return signerConverter{}
 	case "thing":
 		return thingConverter{}
 	case "NM":

@@ -31,6 +31,49 @@ func (linkConverter) from(c *call, n *fhir.Node) value {
 	return c.j.maps.converterFor("EI").from(c.below(c.location, nil), n.Get("identifier"))
 }
 
+// pairConverter is the number of who asked and the number of who has it (EIP): two identifiers.
+type pairConverter struct{}
+
+func (pairConverter) to(c *call, v value) *fhir.Node {
+	n := fhir.NewObject()
+	for i, kind := range []string{"PLAC", "FILL"} {
+		if number := (linkConverter{}).to(c.below(c.location, []string{"", kind}), v.comp(i+1)); number != nil {
+			n.Add("identifier", number.Get("identifier"))
+		}
+	}
+	if n.Len() == 0 {
+		return nil
+	}
+	return n
+}
+
+func (pairConverter) from(c *call, n *fhir.Node) value {
+	var v value
+	for i, kind := range []string{"PLAC", "FILL"} {
+		for _, number := range n.Get("identifier").Items() {
+			if has(number, "type", kind) {
+				v = v.setComp(i+1, c.j.maps.converterFor("EI").from(c.below(c.location, nil), number))
+				break
+			}
+		}
+	}
+	return v
+}
+
+func (pairConverter) part(n *fhir.Node) *fhir.Node { return partOf(n, "identifier") }
+
+// signerConverter is a person with the time and place of what they did (NDL): the person
+// as a logical reference; time and place are carried.
+type signerConverter struct{}
+
+func (signerConverter) to(c *call, v value) *fhir.Node {
+	return personConverter{}.to(c, v.comp(1))
+}
+
+func (signerConverter) from(c *call, n *fhir.Node) value {
+	return value(nil).setComp(1, personConverter{}.from(c, n))
+}
+
 // conceptURL is the extension that says by a code what a reference is about.
 const conceptURL = Extensions + "concept"
 

@@ -123,8 +123,10 @@ func (j *job) home(f *frame) *fhir.Node {
 			return n
 		}
 	}
-	if f.parent != nil && f.parent.main() != nil && f.parent.seg.name != "MSH" {
-		return f.parent.main()
+	for at := f.parent; at != nil; at = at.parent {
+		if at.main() != nil && at.seg.name != "MSH" {
+			return at.main()
+		}
 	}
 	if n := j.singles["Patient"]; n != nil && len(f.table.rows) > 0 {
 		return n

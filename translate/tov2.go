@@ -184,7 +184,7 @@ func (w *writer) writeAll(group []*frame) {
 // orders with one specimen each have its segment.
 func (w *writer) again(f *frame) bool {
 	before := w.spoken[f.main()]
-	return before != nil && before.row == f.row && before.parent != f.parent
+	return before != nil && before.row == f.row && before.parent != f.parent && before.parent.seg.name == f.parent.seg.name
 }
 
 // candidates returns a frame for each resource or element that makes such a segment,
@@ -274,7 +274,11 @@ func (w *writer) each(parent *frame, name, path string) []*fhir.Node {
 	if err != nil {
 		return nil
 	}
-	return slices.DeleteFunc(w.ofType(name), func(n *fhir.Node) bool {
+	all := w.ofType(name)
+	if strings.Contains(name, "!") {
+		all = w.free(name)
+	}
+	return slices.DeleteFunc(all, func(n *fhir.Node) bool {
 		found := at.find(n)
 		if verb != "" || len(found) == 0 {
 			return (len(found) == 0) != (verb == "!")

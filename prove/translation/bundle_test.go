@@ -59,8 +59,10 @@ func TestProducedBundles(t *testing.T) {
 	figure(t, 5, "economy", resources, "perMessage", float64(int(float64(resources)*100/float64(max(bundles, 1))))/100, "types", types,
 		"withoutSource", sourceless.sum(), "withoutSourceWhere", sourceless.top(8), "anonymousLocations", anonymous.sum(), "sameTwice", twice.sum(), "sameTwiceWhere", twice.top(8))
 	figure(t, 5, "transaction entries", resources, "faults", badEntry.sum(), "worst", badEntry.top(6))
-	for name, c := range map[string]tally{"validator errors": errors, "dangling references": dangling, "resources without a source": sourceless,
-		"anonymous Locations": anonymous, "resources twice": twice, "entries at fault": badEntry} {
+	for name, c := range map[string]tally{
+		"validator errors": errors, "dangling references": dangling, "resources without a source": sourceless,
+		"anonymous Locations": anonymous, "resources twice": twice, "entries at fault": badEntry,
+	} {
 		must(t, c.sum() == 0, "%s: %d: %s", name, c.sum(), strings.Join(c.top(5), "; "))
 	}
 }

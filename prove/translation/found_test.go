@@ -136,10 +136,19 @@ func TestFound(t *testing.T) {
 		leaf, text string
 		want       bool
 	}{
-		{"F", "female", true}, {"F", "male", false}, {"LN", "http://loinc.org", true}, {"20260115", "2026-01-15", true},
-		{"20260115103000-0600", "2026-01-15T10:30:00-06:00", true}, {"20260115103000", "2026-01-15", false}, {"202601", "2026-01", true},
-		{"HL70063", "http://terminology.hl7.org/CodeSystem/v2-0063", true}, {"1.2.3.44", "urn:oid:1.2.3.44", true},
-		{"(312)555-0103", "+312 555 0103", true}, {"Rowan", "Rowan Q", true}, {"Q", "Rowan Q", false}, {"1030", "10:30:00", true},
+		{"F", "female", true},
+		{"F", "male", false},
+		{"LN", "http://loinc.org", true},
+		{"20260115", "2026-01-15", true},
+		{"20260115103000-0600", "2026-01-15T10:30:00-06:00", true},
+		{"20260115103000", "2026-01-15", false},
+		{"202601", "2026-01", true},
+		{"HL70063", "http://terminology.hl7.org/CodeSystem/v2-0063", true},
+		{"1.2.3.44", "urn:oid:1.2.3.44", true},
+		{"(312)555-0103", "+312 555 0103", true},
+		{"Rowan", "Rowan Q", true},
+		{"Q", "Rowan Q", false},
+		{"1030", "10:30:00", true},
 	} {
 		if got := s.found(test.leaf, []string{test.text}); got != test.want {
 			t.Errorf("%s in %s: %t", test.leaf, test.text, got)

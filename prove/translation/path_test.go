@@ -27,7 +27,7 @@ func parseTarget(resource, text string) ([]pathStep, error) {
 	text = strings.NewReplacer(" ", "", "(", ".(", ")", "").Replace(text)
 	structure := resource
 	var steps []pathStep
-	for _, part := range strings.Split(text, ".") {
+	for part := range strings.SplitSeq(text, ".") {
 		if part == "" || part == "$this" {
 			continue
 		}

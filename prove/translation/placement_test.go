@@ -92,19 +92,27 @@ func printPlacement(t *testing.T, list []*placed) {
 		return cmp.Or(cmp.Compare(slices.Index(orderOfStates, a.state()), slices.Index(orderOfStates, b.state())),
 			cmp.Compare(b.exercised, a.exercised), cmp.Compare(a.row.key(), b.row.key()))
 	})
-	states, computable := tally{}, 0
+	states, computable, parts := tally{}, 0, tally{}
 	lines := []string{"state\texercised\tright\tlogical\telsewhere\tcarried\tissue\tmap\tfield\tcondition\ttarget\tdatatype\tassignment\tmissing parts\tnote\texamples"}
 	for _, p := range list {
 		states[p.state()]++
+		for part, n := range p.parts {
+			if part != "whole" && !strings.HasPrefix(part, "part") && (p.state() == "partly" || p.state() == "missing") {
+				parts[part] += n
+			}
+		}
 		if p.row.why == "" {
 			computable++
 		}
 		n := func(v verdict) string { return strconv.Itoa(p.became[string(v)]) }
-		lines = append(lines, strings.Join([]string{p.state(), strconv.Itoa(p.exercised), n(atTarget), n(logically), n(elsewhere), n(nowhere), n(unread),
+		lines = append(lines, strings.Join([]string{
+			p.state(), strconv.Itoa(p.exercised), n(atTarget), n(logically), n(elsewhere), n(nowhere), n(unread),
 			p.row.mapName, p.row.field, p.row.condition, p.row.target, p.row.datatype, p.row.assignment, strings.Join(p.parts.top(6), ", "),
-			cmp.Or(p.row.why, p.deviation, p.row.changed), strings.Join(p.example, " ")}, "\t"))
+			cmp.Or(p.row.why, p.deviation, p.row.changed), strings.Join(p.example, " "),
+		}, "\t"))
 	}
 	report(t, "placement.tsv", lines)
+	report(t, "placement-parts.txt", parts.top(200))
 	exercised := states["right"] + states["partly"] + states["missing"] + states["deviating"] + states["logical"]
 	figure(t, 3, "placement of the guide's rows", len(list), "computable", computable, "exercised", exercised, "right", states["right"],
 		"partly", states["partly"], "missing", states["missing"], "inLogicalReference", states["logical"], "deviating", states["deviating"], "unexercised", states["unexercised"],

@@ -229,6 +229,7 @@ func (b *bench) doubt(s saying, l translate.Leaf, p hl7v2.Path, carriers map[str
 		if utf8.RuneCountInString(text) >= 4 && !s.found(text, b.all) {
 			return "not in the Bundle: " + l.Target
 		}
+	case translate.Unread:
 	}
 	return ""
 }
