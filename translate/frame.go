@@ -124,8 +124,12 @@ func (j *job) home(f *frame) *fhir.Node {
 		}
 	}
 	for at := f.parent; at != nil; at = at.parent {
-		if at.main() != nil && at.seg.name != "MSH" {
-			return at.main()
+		n := at.main()
+		if n == nil && at.table != nil {
+			n = j.lookup(at, mainOf(at.table)) // on the way back it is bound to no frame where a message has one
+		}
+		if n != nil && at.seg.name != "MSH" {
+			return n
 		}
 	}
 	if n := j.singles["Patient"]; n != nil && len(f.table.rows) > 0 {
