@@ -111,7 +111,7 @@ func (s *story) childMoves() error {
 func (s *story) clinicGoesDown() error {
 	s.scene("Lakeside's server goes down, a second consult comes, the server comes back")
 	s.lakeside.Down()
-	before := len(s.lakeside.Received())
+	before := distinct(s.lakeside.Received())
 	id, err := s.refer("CMO000004412", "SOC-2026-004412")
 	if err != nil {
 		return err
@@ -126,7 +126,7 @@ func (s *story) clinicGoesDown() error {
 	if err := s.settled(id); err != nil {
 		return err
 	}
-	s.line("after it is back: %s; Lakeside received %d message", s.state(id, "lakeside.fhir"), len(s.lakeside.Received())-before)
+	s.line("after it is back: %s; Lakeside received %d message", s.state(id, "lakeside.fhir"), distinct(s.lakeside.Received())-before)
 	return nil
 }
 
@@ -165,11 +165,11 @@ func (s *story) guardianRevokes() error {
 
 func (s *story) proof() error {
 	s.scene("What everybody holds, counted at their own doors")
-	s.line("Lakeside clinic   %d FHIR bundles", len(s.lakeside.Received()))
+	s.line("Lakeside clinic   %d FHIR bundles", distinct(s.lakeside.Received()))
 	s.line("Northside clinic  %s", v2Counts(s.northside.Received()))
 	s.line("care organisation %s", v2Counts(s.cmo.Received()))
 	s.line("the State         %s", v2Counts(s.state_.Received()))
-	s.line("the school        %d FHIR bundles, %s", len(s.school.Received()), requests(s.edfi.Received()))
+	s.line("the school        %d FHIR bundles, %s", distinct(s.school.Received()), requests(s.edfi.Received()))
 	if err := s.kept(); err != nil {
 		return err
 	}
@@ -190,11 +190,11 @@ func (s *story) kept() error {
 		name      string
 		got, want int
 	}{
-		{"Lakeside clinic, consults once each", len(s.lakeside.Received()), 3},
+		{"Lakeside clinic, consults once each", distinct(s.lakeside.Received()), 3},
 		{"Northside clinic, consults until the consent was withdrawn", len(s.northside.Received()), 2},
 		{"care organisation, one status per answer", len(s.cmo.Received()), 2},
 		{"the State, one status per answer", len(s.state_.Received()), 2},
-		{"school, one needs request", len(s.school.Received()), 1},
+		{"school, one needs request", distinct(s.school.Received()), 1},
 	} {
 		if door.got != door.want {
 			return fmt.Errorf("%s: received %d, promised %d", door.name, door.got, door.want)
@@ -222,15 +222,20 @@ func (s *story) settled(id string) error {
 	})
 }
 
-// waiting waits until the delivery to a destination has been tried and waits for another try.
+// waiting waits until the delivery to a destination has been tried and waits for another
+// try, and the others have arrived.
 func (s *story) waiting(id, destination string) error {
 	return s.until(id, "been tried", func(e gateway.Explanation) bool {
+		tried := false
 		for _, d := range e.Destinations {
-			if d.Destination == destination && d.State == ledger.DeliveryPending && len(d.Attempts) > 0 {
-				return true
+			switch {
+			case d.Destination == destination:
+				tried = d.State == ledger.DeliveryPending && len(d.Attempts) > 0
+			case d.State != ledger.DeliveryCompleted:
+				return false
 			}
 		}
-		return false
+		return tried
 	})
 }
 
@@ -250,6 +255,15 @@ func (s *story) until(id, what string, done func(gateway.Explanation) bool) erro
 		}
 	}
 	return fmt.Errorf("message %s has not %s within 30 s: caregate explain %s", id, what, id)
+}
+
+// distinct counts what arrived by idempotency key: a repeat under the same key is no second message.
+func distinct(got []Request) int {
+	keys := map[string]bool{}
+	for _, r := range got {
+		keys[r.Header.Get("Idempotency-Key")] = true
+	}
+	return len(keys)
 }
 
 // v2Counts counts messages by type, read from the bytes.

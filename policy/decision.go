@@ -92,8 +92,9 @@ func (d *Decision) finish(r *consent.Request) {
 }
 
 // Digest is a SHA-256 over everything that a change of decision would change: what goes,
-// without which elements, under which duties, by which law and consents. Neither the ID, the
-// wording of reasons nor ValidUntil is part, so that a repeat of an unchanged decision has the same one.
+// without which elements, under which duties, by which law and which provisions. Neither the
+// ID, the wording of reasons, ValidUntil nor a consent on file that decided nothing is part,
+// so that a repeat of an unchanged decision has the same one.
 func (d Decision) Digest() string {
 	h := sha256.New()
 	enc := json.NewEncoder(h)
@@ -115,6 +116,5 @@ func (d Decision) Digest() string {
 	}
 	_ = enc.Encode(d.Obligations)
 	_ = enc.Encode(d.Law)
-	_ = enc.Encode(slices.Sorted(slices.Values(d.Consents)))
 	return hex.EncodeToString(h.Sum(nil))
 }
