@@ -136,7 +136,7 @@ func New(o Options) (*Gateway, error) {
 
 // Run delivers until the context ends, then finishes what is being sent.
 func (g *Gateway) Run(ctx context.Context) error {
-	if err := g.sweep(ctx); err != nil {
+	if err := g.sweep(ctx, true); err != nil {
 		return err
 	}
 	var running sync.WaitGroup

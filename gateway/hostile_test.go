@@ -1,7 +1,9 @@
 package gateway_test
 
 import (
+	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -9,6 +11,7 @@ import (
 	"caregate/fhir"
 	"caregate/gateway"
 	"caregate/ledger"
+	"caregate/queue"
 )
 
 // transaction makes a Bundle that puts each resource, under the given Bundle.identifier.
@@ -138,5 +141,95 @@ func TestNeedThatFallsWithAnotherHolds(t *testing.T) {
 				`{"resourceType":"Medication","id":"m-1","code":{"text":"of the tests"}}`)
 			h.ends(h.post("cmo", "POST /", body, adapters.CodeAccepted).MessageID, c.state)
 		})
+	}
+}
+
+// clock is a wall clock that a test sets.
+type clock struct{ offset atomic.Int64 }
+
+func (c *clock) now() time.Time { return asOf.Add(time.Since(start) + time.Duration(c.offset.Load())) }
+
+func (c *clock) set(offset time.Duration) { c.offset.Store(int64(offset)) }
+
+// onClock opens a house whose every part reads the clock, with a hook before each commit.
+func onClock(t *testing.T, c *clock, beforeCommit func() error) *house {
+	t.Helper()
+	l, err := ledger.Open(t.Context(), ledger.Options{Dir: t.TempDir(), KEK: make([]byte, 32), Now: c.now, Writer: "test", BeforeCommit: beforeCommit})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	h := newHouse(t, func(o *gateway.Options) {
+		o.Ledger, o.Now, o.Schedule = l, c.now, queue.NewHeap(queue.Options{Now: c.now})
+	})
+	h.ledger = l
+	return h
+}
+
+// A clock that is set back does not stop what waits.
+func TestClockSetBackStopsNothing(t *testing.T) {
+	t.Parallel()
+	var c clock
+	h := onClock(t, &c, nil)
+	h.introduce()
+	h.sign()
+	h.clinic.respond(refuse)
+	tried := h.refer()
+	for len(h.clinic.received()) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	c.set(-2 * time.Hour)
+	h.clinic.respond(nil)
+	h.ends(tried, ledger.DeliveryCompleted)
+}
+
+// A revocation is answered within the life of a gate row, also when the clock was set back.
+func TestClockSetBackDelaysNoRevocation(t *testing.T) {
+	t.Parallel()
+	var c clock
+	h := onClock(t, &c, nil)
+	h.introduce()
+	h.sign()
+	_, epoch, err := h.ledger.Inputs(t.Context(), h.only())
+	if err != nil {
+		t.Fatal(err)
+	}
+	crashed := ledger.Reading{Child: h.only(), Epoch: epoch, Holder: "a process that died", GateUntil: c.now().Add(gateway.GateExpiry / 2)}
+	if err := h.ledger.Admit(t.Context(), crashed); err != nil {
+		t.Fatal(err)
+	}
+	c.set(-2 * time.Hour)
+	answered := make(chan struct{})
+	go func() {
+		h.revoke()
+		close(answered)
+	}()
+	select {
+	case <-answered:
+	case <-time.After(2 * gateway.GateExpiry):
+		t.Fatal("the revocation is not answered")
+	}
+}
+
+// However long the commit of an intent takes, nothing may leave after the gate row it made.
+func TestSlowCommitShortensTheSend(t *testing.T) {
+	t.Parallel()
+	var c clock
+	var began atomic.Int64
+	h := onClock(t, &c, func() error {
+		began.Store(time.Now().UnixNano())
+		time.Sleep(50 * time.Millisecond)
+		return nil
+	})
+	h.introduce()
+	h.sign()
+	writable := make(chan time.Duration, 1)
+	h.clinic.respond(func(_ context.Context, r adapters.Release) (adapters.Receipt, error) {
+		writable <- r.WriteBy.Sub(time.Unix(0, began.Load()))
+		return adapters.Receipt{Answer: "200"}, nil
+	})
+	h.ends(h.refer(), ledger.DeliveryCompleted)
+	if got, most := <-writable, gateway.GateExpiry-2*time.Second; got > most {
+		t.Errorf("may write until %v after its commit began, the gate row allows %v", got, most)
 	}
 }

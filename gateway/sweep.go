@@ -9,8 +9,14 @@ import (
 // sweepEvery bounds how long a lost hint can delay a delivery.
 const sweepEvery = time.Second
 
-// sweep wakes every lane that has work: after a start, and for whatever a lost hint left behind.
-func (g *Gateway) sweep(ctx context.Context) error {
+// sweep wakes every lane that has work: after a start, and for whatever a lost hint left
+// behind. Where the clock may have been set back, nothing waits for the time it had before.
+func (g *Gateway) sweep(ctx context.Context, back bool) error {
+	if back {
+		if err := g.Ledger.SetBack(ctx); err != nil {
+			return err
+		}
+	}
 	lanes, err := g.Ledger.DueLanes(ctx)
 	if err != nil {
 		return err
@@ -22,12 +28,16 @@ func (g *Gateway) sweep(ctx context.Context) error {
 func (g *Gateway) sweepUntil(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
+	last := g.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if err := g.sweep(ctx); err != nil && ctx.Err() == nil {
+			now := g.Now()
+			back := now.Before(last)
+			last = now
+			if err := g.sweep(ctx, back); err != nil && ctx.Err() == nil {
 				g.Log.Error("lanes not swept", slog.Any("error", err))
 			}
 		}

@@ -55,6 +55,22 @@ func (l *Ledger) DueLanes(ctx context.Context) ([]LaneDue, error) {
 	return list, nil
 }
 
+// SetBack makes due what waits for a time of a clock that has been set back since: what was
+// created, or tried last, at a time that has not come yet. What may still be leaving waits
+// for GateLimit first.
+func (l *Ledger) SetBack(ctx context.Context) error {
+	err := l.write(ctx, func(t *tx) error {
+		now := nanos(t.now)
+		return t.exec(`UPDATE delivery SET due = CASE state WHEN 'pending' THEN ? ELSE ? END WHERE state IN ('pending', 'intended') AND due > ?
+			AND (created > ? OR EXISTS (SELECT 1 FROM attempt a WHERE a.delivery = delivery.id AND a.intended > ?))`,
+			now, nanos(t.now.Add(GateLimit)), now, now, now)
+	})
+	if err != nil {
+		return fmt.Errorf("after the clock was set back: %w", err)
+	}
+	return nil
+}
+
 // laneDue is what a worker that has the lane tells the schedule.
 func (t *tx) laneDue(lane, destination string) (LaneDue, error) {
 	next := LaneDue{Lane: lane, Destination: destination}
