@@ -2,12 +2,14 @@ package gateway_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"caregate/adapters"
+	"caregate/consent"
 	"caregate/fhir"
 	"caregate/gateway"
 	"caregate/ledger"
@@ -231,5 +233,36 @@ func TestSlowCommitShortensTheSend(t *testing.T) {
 	h.ends(h.refer(), ledger.DeliveryCompleted)
 	if got, most := <-writable, gateway.GateExpiry-2*time.Second; got > most {
 		t.Errorf("may write until %v after its commit began, the gate row allows %v", got, most)
+	}
+}
+
+// Authority over somebody else does not become authority over the child of the message.
+func TestAuthorityIsOverTheChildOfTheMessage(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		patient string
+		want    adapters.Code
+	}{
+		"the child":        {`{"reference":"Patient/child-il-1"}`, adapters.CodeAccepted},
+		"an unknown child": {`{"reference":"Patient/another"}`, adapters.CodeHeld},
+		"an address":       {`{"reference":"https://ehr.example/fhir/Patient/another"}`, adapters.CodeHeld},
+		"an identifier":    {`{"identifier":{"value":"another"}}`, adapters.CodeHeld},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, nil)
+			h.introduce()
+			uncle := `{"resourceType":"RelatedPerson","id":"uncle","patient":` + c.patient + `,"extension":[{"url":"` + consent.ExtensionGuardianAuthority + `","extension":[{"url":"domain","valueCode":"all"}]}]}`
+			h.post("dcfs", "POST /", with(t, withGuardian(t, flow(t, "00-cast/cast-il-transaction.json")), uncle), c.want)
+			inputs, _, err := h.ledger.Inputs(t.Context(), h.only())
+			if err != nil {
+				t.Fatal(err)
+			}
+			has := slices.ContainsFunc(inputs, func(in ledger.InputVersion) bool { return in.Key == "RelatedPerson/uncle" })
+			if has != (c.want == adapters.CodeAccepted) {
+				t.Errorf("authority on file: %v", has)
+			}
+		})
 	}
 }

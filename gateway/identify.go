@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 
 	"caregate/fhir"
@@ -40,9 +41,15 @@ func (g *Gateway) identify(ctx context.Context, m *inspection, word string) erro
 		if err := g.byIdentifier(ctx, m, patients[0]); err != nil || m.held != nil {
 			return err
 		}
-		return g.sameChild(ctx, m, refs)
+		if err := g.sameChild(ctx, m, refs); err != nil || m.held != nil {
+			return err
+		}
+		return g.authorityOver(ctx, m, patients[0].Ref())
 	case len(refs) > 0:
-		return g.byReference(ctx, m, refs)
+		if err := g.byReference(ctx, m, refs); err != nil || m.held != nil {
+			return err
+		}
+		return g.authorityOver(ctx, m, "")
 	default:
 		m.hold("identity", "the message names no child by a Patient or a reference to one that is known here: resolve with the child, or ask the sender to name it")
 	}
@@ -117,6 +124,31 @@ func (g *Gateway) byReference(ctx context.Context, m *inspection, refs []string)
 		m.who.child = child
 	}
 	return nil
+}
+
+// authorityOver holds a message that gives somebody authority over another person than the
+// child it was identified for, or over one that it names in a way that leads nowhere.
+func (g *Gateway) authorityOver(ctx context.Context, m *inspection, patient string) error {
+	for _, r := range fhir.Entries(m.decoded.Bundle) {
+		ref := r.At("patient.reference").Text()
+		if ref == patient && ref != "" || !m.gives(r.Ref()) {
+			continue
+		}
+		child, err := g.childOf(ctx, m.partner.ID, ref)
+		if err != nil && !errors.Is(err, ledger.ErrNotFound) {
+			return err
+		}
+		if err != nil || child != m.who.child {
+			m.hold("identity", "the message gives authority over somebody who is not known to be this child: find out who is meant, then resolve with the child")
+			return nil
+		}
+	}
+	return nil
+}
+
+// gives reports whether the message states authority under this key.
+func (m *inspection) gives(key string) bool {
+	return slices.ContainsFunc(m.stated, func(in ledger.Input) bool { return in.Kind == inputAuthority && in.Key == key && !in.Ended })
 }
 
 // childOf resolves "Patient/id": the partner's own id first, then the ids that the identity source and this gateway gave.
