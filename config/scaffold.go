@@ -55,33 +55,38 @@ type NewPartner struct {
 	URL          string // fhir, edfi: the partner's address
 }
 
-// Variable is the name as part of an environment variable.
-func (n NewPartner) Variable() string {
+// Facility is the name as MSH-6 usually has it.
+func (n NewPartner) Facility() string {
 	return strings.ToUpper(strings.ReplaceAll(n.Name, "-", "_"))
 }
 
-// AddPartner writes the commented file of a partner and returns its name.
-func AddPartner(dir string, n NewPartner) (string, error) {
+// AddPartner writes the commented file of a partner, and the credential that we give it
+// where it needs one. It returns the files.
+func AddPartner(dir string, n NewPartner) ([]string, error) {
 	if !partnerName.MatchString(n.Name) || n.Name == OperatorID {
-		return "", errors.New("a partner's name has at most 32 lower-case letters, digits and hyphens, and is not operator")
+		return nil, errors.New("a partner's name has at most 32 lower-case letters, digits and hyphens, and is not operator")
 	}
 	if n.Organization == "" {
 		n.Organization = "Organization/" + n.Name
 	}
 	pages, err := template.ParseFS(scaffold, "scaffold/partner/*.tmpl")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	page := pages.Lookup(n.Kind + ".yaml.tmpl")
 	if page == nil {
-		return "", fmt.Errorf("the kind %s is not available in this version; there are mllp, fhir and edfi", n.Kind)
+		return nil, fmt.Errorf("the kind %s is not available in this version; there are mllp, fhir and edfi", n.Kind)
 	}
 	var text strings.Builder
 	if err := page.Execute(&text, n); err != nil {
-		return "", err
+		return nil, err
 	}
-	file := filepath.Join(PartnersDir, n.Name+".yaml")
-	return file, writeNew(filepath.Join(dir, file), []byte(text.String()))
+	written := []string{filepath.Join(PartnersDir, n.Name+".yaml")}
+	if err := writeNew(filepath.Join(dir, written[0]), []byte(text.String())); err != nil || n.Kind != "fhir" {
+		return written, err
+	}
+	written = append(written, filepath.Join("secrets", n.Name+".token"))
+	return written, writeNew(filepath.Join(dir, written[1]), []byte(rand.Text()+"\n"))
 }
 
 // writeNew writes a file that only its owner reads, and never over another.

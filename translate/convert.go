@@ -63,6 +63,8 @@ func (m *maps) converterFor(name string) converter {
 		return pairConverter{}
 	case "NDL":
 		return signerConverter{}
+	case "DR":
+		return rangeOfTimeConverter{}
 	case "thing":
 		return thingConverter{}
 	case "NM":

@@ -73,6 +73,9 @@ func (personConverter) from(c *call, n *fhir.Node) value {
 		if ext.Get("url").Text() != nameURL {
 			continue
 		}
+		if retitled(n, display(ext.Get("valueHumanName"))) {
+			break
+		}
 		name := xpnConverter{}.from(c, ext.Get("valueHumanName"))
 		for i, at := range personParts {
 			v = v.setComp(at, name.comp(i+1))
@@ -80,6 +83,12 @@ func (personConverter) from(c *call, n *fhir.Node) value {
 		return v.setComp(19, name.comp(12)).setComp(20, name.comp(13))
 	}
 	return v.set(2, n.Get("display").Text())
+}
+
+// retitled tells whether somebody gave the reference another display than its parts make.
+func retitled(n *fhir.Node, made string) bool {
+	now := n.Get("display").Text()
+	return now != "" && now != made
 }
 
 // organisationConverter is an organisation (XON) as a logical reference.
@@ -116,15 +125,13 @@ var placeParts = []struct {
 type placeConverter struct{}
 
 func (placeConverter) to(c *call, v value) *fhir.Node {
-	var words []string
 	ext := fhir.NewObject().SetText("url", placeURL)
 	for _, part := range placeParts {
 		if text := v.text(part.comp); strings.TrimSpace(text) != "" {
-			words = append(words, text)
 			ext.Add("extension", fhir.NewObject().SetText("url", part.name).SetText("valueString", text))
 		}
 	}
-	if len(words) == 0 {
+	if title(v) == "" {
 		return nil
 	}
 	n := fhir.NewObject().Set("extension", fhir.NewArray(ext)).SetText("type", "Location")
@@ -132,7 +139,18 @@ func (placeConverter) to(c *call, v value) *fhir.Node {
 		number := value(nil).setComp(1, v.comp(10)).setComp(4, v.comp(11))
 		n.Set("identifier", c.j.maps.converterFor("CX").to(c.below(c.location, nil), number))
 	}
-	return n.SetText("display", strings.Join(words, ", "))
+	return n.SetText("display", title(v))
+}
+
+// title is a location as one line.
+func title(v value) string {
+	var words []string
+	for _, part := range placeParts {
+		if text := v.text(part.comp); strings.TrimSpace(text) != "" {
+			words = append(words, text)
+		}
+	}
+	return strings.Join(words, ", ")
 }
 
 func (placeConverter) from(c *call, n *fhir.Node) value {
@@ -149,8 +167,8 @@ func (placeConverter) from(c *call, n *fhir.Node) value {
 			}
 		}
 	}
-	if len(v) == 0 {
-		v = v.set(9, n.Get("display").Text())
+	if len(v) == 0 || retitled(n, title(v)) {
+		v = value(nil).set(9, n.Get("display").Text())
 	}
 	cx := c.j.maps.converterFor("CX").from(c.below(c.location, nil), n.Get("identifier"))
 	return v.setComp(10, cx.comp(1)).setComp(11, cx.comp(4))
@@ -239,7 +257,7 @@ func (namedConverter) to(c *call, v value) *fhir.Node {
 
 func (namedConverter) from(c *call, n *fhir.Node) value {
 	for _, ext := range n.Get("extension").Items() {
-		if ext.Get("url").Text() == nameURL {
+		if ext.Get("url").Text() == nameURL && !retitled(n, display(ext.Get("valueHumanName"))) {
 			return xpnConverter{}.from(c, ext.Get("valueHumanName"))
 		}
 	}

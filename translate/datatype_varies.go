@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"slices"
 	"strings"
 
 	"caregate/fhir"
@@ -14,11 +15,16 @@ func (variesConverter) to(c *call, v value) *fhir.Node {
 	if c.arg(0) != "value" {
 		return nil
 	}
-	if len(c.f.seg.reps(5)) > 1 {
+	kind := c.f.seg.text(2, 1)
+	if reps := c.f.seg.reps(5); len(reps) > 1 {
+		if kindOf(kind) == "text" {
+			c.choice = "String"
+			return linesConverter{}.to(c, listOf(reps))
+		}
 		c.report(IssueBadValue, "an Observation has one value; repetitions are carried")
 		return nil
 	}
-	switch kind := c.f.seg.text(2, 1); kind {
+	switch kind {
 	case "NM":
 		return c.quantity(v.comp(1), "")
 	case "SN":
@@ -30,16 +36,73 @@ func (variesConverter) to(c *call, v value) *fhir.Node {
 			return nil
 		}
 		return stConverter{}.to(c, v)
-	case "CWE", "CE", "CNE":
+	case "CWE", "CE", "CNE", "CF", "IS":
 		c.choice = "CodeableConcept"
 		return cweConverter{}.to(c.below(c.location, nil), v)
 	case "DT", "DTM", "TS":
 		c.choice = "DateTime"
 		return dtmConverter{}.to(c.below(c.location, []string{"dateTime"}), v)
+	case "TM":
+		c.choice = "Time"
+		return timeConverter{}.to(c.below(c.location, nil), v)
+	case "DR":
+		c.choice = "Period"
+		return rangeOfTimeConverter{}.to(c.below(c.location, nil), v)
+	case "NR":
+		return c.between(v.comp(1), v.comp(2))
+	case "ED", "RP":
+		return nil // another row reads it
 	default:
 		c.report(IssueBadValue, "value type has no table yet; carried")
 		return nil
 	}
+}
+
+// listOf is the repetitions as linesConverter takes them.
+func listOf(reps []string) value {
+	var v value
+	for _, rep := range reps {
+		v = append(v, []string{rep})
+	}
+	return v
+}
+
+// between makes a Range of two numbers in the unit of OBX-6, one of which may be absent.
+func (c *call) between(low, high value) *fhir.Node {
+	n := fhir.NewObject()
+	for _, end := range []struct {
+		name  string
+		value value
+	}{{"low", low}, {"high", high}} {
+		if len(end.value) > 0 {
+			n.Set(end.name, c.quantity(end.value, ""))
+		}
+	}
+	if n.Len() == 0 || (len(low) > 0 && n.Get("low") == nil) || (len(high) > 0 && n.Get("high") == nil) {
+		return nil
+	}
+	c.choice = "Range"
+	return n
+}
+
+// rangeOfTimeConverter is a time with an end (DR) and a Period; a start alone is none.
+type rangeOfTimeConverter struct{}
+
+func (rangeOfTimeConverter) to(c *call, v value) *fhir.Node {
+	end := dtmConverter{}.to(c.below(c.location+".2", []string{"dateTime"}), v.comp(2))
+	if end == nil {
+		return nil
+	}
+	n := fhir.NewObject()
+	if start := (dtmConverter{}).to(c.below(c.location+".1", []string{"dateTime"}), v.comp(1)); start != nil {
+		n.Set("start", start)
+	}
+	return n.Set("end", end)
+}
+
+func (rangeOfTimeConverter) from(c *call, n *fhir.Node) value {
+	v := dtmConverter{}.from(c, n.Get("start"))
+	return value(nil).setComp(1, v).setComp(2, dtmConverter{}.from(c, n.Get("end")))
 }
 
 // quantity makes a Quantity of a number and OBX-6; a unit system is named only for UCUM.
@@ -60,21 +123,27 @@ func (c *call) quantity(v value, comparator string) *fhir.Node {
 
 const unitsOfMeasure = "http://unitsofmeasure.org"
 
-// structured reads SN: a comparator and one number. Ranges and ratios are carried.
+// structured reads SN: a comparator and one number, a range or a ratio. Others are carried.
 func (c *call) structured(v value) *fhir.Node {
-	comparator := v.text(1)
-	switch comparator {
-	case "", "<", "<=", ">=", ">":
-	case "=":
+	comparator, separator := v.text(1), v.text(3)
+	if comparator == "=" {
 		comparator = "" // FHIR says it by saying nothing
-	default:
-		comparator = "?"
 	}
-	if comparator == "?" || v.text(3) != "" || v.text(4) != "" {
-		c.report(IssueBadValue, "structured number that is not one number; carried")
-		return nil
+	known := slices.Contains([]string{"", "<", "<=", ">=", ">"}, comparator)
+	switch {
+	case known && separator == "" && v.text(4) == "":
+		return c.quantity(v.comp(2), comparator)
+	case comparator == "" && separator == "-" && v.text(2) != "" && v.text(4) != "":
+		return c.between(v.comp(2), v.comp(4))
+	case known && (separator == ":" || separator == "/") && v.text(2) != "" && v.text(4) != "":
+		over, under := c.quantity(v.comp(2), comparator), c.quantity(v.comp(4), "")
+		if over != nil && under != nil {
+			c.choice = "Ratio"
+			return fhir.NewObject().Set("numerator", over).Set("denominator", under)
+		}
 	}
-	return c.quantity(v.comp(2), comparator)
+	c.report(IssueBadValue, "structured number that is not a number, a range or a ratio; carried")
+	return nil
 }
 
 func (variesConverter) from(c *call, n *fhir.Node) value {
@@ -90,6 +159,14 @@ func (variesConverter) from(c *call, n *fhir.Node) value {
 			return textValue(comparator).set(2, n.Get("value").Text())
 		}
 		return textValue(n.Get("value").Text())
+	case "Range":
+		return c.structuredText(n.Get("low"), "-", n.Get("high"))
+	case "Ratio":
+		return c.structuredText(n.Get("numerator"), ":", n.Get("denominator"))
+	case "Time":
+		return timeConverter{}.from(c, n)
+	case "Period":
+		return rangeOfTimeConverter{}.from(c.below(c.location, nil), n)
 	case "CodeableConcept":
 		return cweConverter{}.from(c.below(c.location, nil), n)
 	case "DateTime":
@@ -101,8 +178,20 @@ func (variesConverter) from(c *call, n *fhir.Node) value {
 	return nil
 }
 
+// structuredText writes two quantities as SN.
+func (c *call) structuredText(first *fhir.Node, separator string, second *fhir.Node) value {
+	v := value(nil).set(1, first.Get("comparator").Text()).set(2, first.Get("value").Text())
+	return v.set(3, separator).set(4, second.Get("value").Text())
+}
+
 func (c *call) valueType(n *fhir.Node) string {
 	switch c.choice {
+	case "Range", "Ratio":
+		return "SN"
+	case "Time":
+		return "TM"
+	case "Period":
+		return "DR"
 	case "Quantity":
 		if n.Get("comparator") != nil {
 			return "SN"
@@ -120,10 +209,21 @@ func (c *call) valueType(n *fhir.Node) string {
 	return ""
 }
 
-func (c *call) unit(n *fhir.Node) value {
-	if c.choice != "Quantity" {
-		return nil
+// measured returns the Quantity whose unit OBX-6 is, nil for a value without one.
+func (c *call) measured(n *fhir.Node) *fhir.Node {
+	switch c.choice {
+	case "Quantity":
+		return n
+	case "Range":
+		return or2(n.Get("low"), n.Get("high"))
+	case "Ratio":
+		return n.Get("numerator")
 	}
+	return nil
+}
+
+func (c *call) unit(n *fhir.Node) value {
+	n = c.measured(n)
 	unit := n.Get("unit").Text()
 	if n.Get("system").Text() == unitsOfMeasure {
 		return value(nil).set(1, n.Get("code").Text()).set(2, unit).set(3, "UCUM")
@@ -185,7 +285,7 @@ func (j *job) fits(f *frame, r *row, root *fhir.Node, raw string) bool {
 	n := c.quantity(textValue("0"), "")
 	f.seg.put(6, was)
 	for _, name := range []string{"unit", "system", "code"} {
-		if n.Get(name).Text() != p.bare().Get(name).Text() {
+		if n.Get(name).Text() != c.measured(p.bare()).Get(name).Text() {
 			return false
 		}
 	}
@@ -197,8 +297,10 @@ func kindOf(valueType string) string {
 	switch valueType {
 	case "ST", "TX", "FT":
 		return "text"
-	case "CWE", "CE", "CNE":
+	case "CWE", "CE", "CNE", "CF", "IS":
 		return "coded"
+	case "NM", "SN", "NR":
+		return "number"
 	case "DT", "DTM", "TS":
 		return "time"
 	}

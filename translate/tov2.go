@@ -195,6 +195,9 @@ func (w *writer) candidates(r *structureRow, parent *frame, have int) []*frame {
 	if slices.Contains(r.find, "grouped") {
 		return w.groups(r, parent)
 	}
+	if slices.Contains(r.find, "none") {
+		return nil // read, never written
+	}
 	var frames []*frame
 	for _, n := range w.found(r, parent) {
 		f := &frame{seg: &segment{name: r.segment, seq: 1}, row: r, table: t, parent: parent}
@@ -292,15 +295,17 @@ func (w *writer) each(parent *frame, name, path string) []*fhir.Node {
 // of "Observation!DiagnosticReport" those that no DiagnosticReport has as its result.
 // "MedicationRequest!MedicationRequest/basedOn" names another element than result.
 func (w *writer) free(spec string) []*fhir.Node {
-	name, owner, _ := strings.Cut(spec, "!")
+	name, owners, _ := strings.Cut(spec, "!")
 	if w.isSingle(name) {
 		return nil
 	}
-	owner, element, _ := strings.Cut(owner, "/")
 	taken := map[*fhir.Node]bool{}
-	for _, n := range w.ofType(owner) {
-		for _, item := range n.Get(or(element, "result")).Items() {
-			taken[w.resolve(item)] = true
+	for owner := range strings.SplitSeq(owners, "!") {
+		owner, element, _ := strings.Cut(owner, "/")
+		for _, n := range w.ofType(owner) {
+			for _, item := range n.Get(or(element, "result")).Items() {
+				taken[w.resolve(item)] = true
+			}
 		}
 	}
 	return slices.DeleteFunc(w.ofType(name), func(n *fhir.Node) bool { return taken[n] })

@@ -64,12 +64,15 @@ type partnerAddCmd struct {
 
 func (c *partnerAddCmd) Run(s *session) error {
 	n := config.NewPartner{Name: c.Name, Kind: c.Kind, Organization: c.Organization, Listen: c.Listen, Connect: c.Connect, URL: c.URL}
-	file, err := config.AddPartner(c.Config, n)
+	files, err := config.AddPartner(c.Config, n)
 	if err != nil {
 		return usage(err)
 	}
-	return s.answer(map[string]string{"written": file}, func() {
-		s.say("wrote %s/%s: fill it in, add its routes to %s/%s, then", c.Config, file, c.Config, config.RoutesFile)
+	return s.answer(map[string][]string{"written": files}, func() {
+		for _, file := range files {
+			s.say("wrote %s/%s", c.Config, file)
+		}
+		s.say("fill it in, add its routes to %s/%s, then", c.Config, config.RoutesFile)
 		s.say("  caregate check %s", c.Config)
 		s.say("  caregate partner test %s --config %s", c.Name, c.Config)
 		s.say("  kill -HUP the gateway's process: it reloads without a restart")

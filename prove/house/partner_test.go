@@ -147,7 +147,6 @@ func (n newcomer) join(s *served) {
 // it could see only after a restart.
 func (n newcomer) keepSecrets(t *testing.T, config string) {
 	t.Helper()
-	const file = "partners/eastside.yaml"
 	if err := os.MkdirAll(filepath.Join(config, "secrets"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -155,14 +154,6 @@ func (n newcomer) keepSecrets(t *testing.T, config string) {
 		if err := os.WriteFile(filepath.Join(config, "secrets", name), []byte(secret+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-	}
-	text, err := os.ReadFile(filepath.Join(config, filepath.FromSlash(file)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Contains(string(text), "${EASTSIDE_TOKEN}") {
-		edit(t, config, file, "${EASTSIDE_TOKEN}", "file:secrets/eastside.token")
-		edit(t, config, file, "${GATEWAY_TOKEN_AT_EASTSIDE}", "file:secrets/at-eastside.token")
 	}
 }
 
