@@ -70,7 +70,7 @@ func (g *Gateway) place(ctx context.Context, m *inspection) (adapters.Ack, ledge
 		if err := errors.Join(g.follow(ctx, m), g.compare(ctx, m)); err != nil {
 			return g.unavailable(err), ledger.Accepted{}
 		}
-		g.Labeler.Label(m.decoded.Bundle)
+		g.label(m)
 		g.chooseRoutes(m)
 	}
 	return g.keep(ctx, m)
@@ -122,6 +122,15 @@ func (g *Gateway) chooseRoutes(m *inspection) {
 	if len(m.routes) == 0 && m.kind != KindFacts && !m.asserted && !introduces {
 		m.hold("went-nowhere", "no route carries this kind of message from this partner: add a route, then resolve this item")
 	}
+}
+
+// label adds the security labels. Those of the sender lower only where its profile says that they may.
+func (g *Gateway) label(m *inspection) {
+	if m.partner.Asserts[AssertLabel] {
+		g.Labeler.Label(m.decoded.Bundle)
+		return
+	}
+	g.Labeler.Raise(m.decoded.Bundle)
 }
 
 // compare leaves of what is stated only what changes the child's decision inputs.

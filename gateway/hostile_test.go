@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -262,6 +263,40 @@ func TestAuthorityIsOverTheChildOfTheMessage(t *testing.T) {
 			has := slices.ContainsFunc(inputs, func(in ledger.InputVersion) bool { return in.Key == "RelatedPerson/uncle" })
 			if has != (c.want == adapters.CodeAccepted) {
 				t.Errorf("authority on file: %v", has)
+			}
+		})
+	}
+}
+
+// A partner's own label opens nothing unless its profile says so: a medication that nobody
+// coded stays restricted, whatever its sender calls it.
+func TestLabelOfAPartnerLowersNothing(t *testing.T) {
+	t.Parallel()
+	for may, want := range map[bool]bool{false: false, true: true} {
+		t.Run(fmt.Sprintf("may lower %v", may), func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, func(o *gateway.Options) {
+				o.Partners[2].Asserts = map[gateway.Assertion]bool{gateway.AssertLabel: may}
+			})
+			h.introduce()
+			h.sign()
+			body := with(t, flow(t, "01-medication-consult/01-fhir-consult-request-transaction.json"),
+				`{"resourceType":"MedicationRequest","id":"uncoded","meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"N"}]},"status":"active","intent":"order","subject":{"reference":"Patient/child-il-1"},"authoredOn":"2026-10-01","medicationCodeableConcept":{"text":"as told by telephone"}}`)
+			h.ends(h.post("cmo", "POST /", body, adapters.CodeAccepted).MessageID, ledger.DeliveryCompleted)
+			bundle, err := fhir.Parse(h.clinic.received()[0].Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var labels []string
+			for _, r := range fhir.Entries(bundle) {
+				if r.ID() == "uncoded" {
+					for _, l := range fhir.SecurityLabels(r) {
+						labels = append(labels, l.Code)
+					}
+				}
+			}
+			if protected := slices.Contains(labels, "PSY"); protected == want {
+				t.Errorf("labels as released: %v", labels)
 			}
 		})
 	}

@@ -126,14 +126,21 @@ func parseLabels(text string) ([]label, error) {
 // Label adds meta.security to a resource, or to every resource of a Bundle, in place. Labels
 // that are there stay; a higher confidentiality is added beside a lower one. A record takes
 // on the labels of what it was made for (reasonReference, addresses, Task.focus) in the same Bundle.
-func (l *Labeler) Label(bundle *fhir.Node) {
+// A confidentiality that is there counts for a record whose codes no table knows.
+func (l *Labeler) Label(bundle *fhir.Node) { l.labelAll(bundle, true) }
+
+// Raise is Label for a sender whose labels may only raise: a record whose codes no table knows
+// is labelled as if none had been stated.
+func (l *Labeler) Raise(bundle *fhir.Node) { l.labelAll(bundle, false) }
+
+func (l *Labeler) labelAll(bundle *fhir.Node, trusted bool) {
 	if bundle.ResourceType() != "Bundle" {
-		l.label(bundle)
+		l.label(bundle, trusted)
 		return
 	}
 	byRef := map[string]*fhir.Node{}
 	for _, n := range fhir.Entries(bundle) {
-		l.label(n)
+		l.label(n, trusted)
 		if n.Ref() != "" {
 			byRef[n.Ref()] = n
 		}
@@ -157,13 +164,13 @@ func purposes(n *fhir.Node, yield func(ref string)) {
 	}
 }
 
-func (l *Labeler) label(n *fhir.Node) {
+func (l *Labeler) label(n *fhir.Node, trusted bool) {
 	l.translate(n.Get("meta").Get("security"))
 	for _, c := range n.Get("securityLabel").Items() {
 		l.translate(c.Get("coding"))
 	}
 	have := carried(n)
-	stated := have.rank > 0
+	stated := trusted && have.rank > 0
 	found := finding{labels: l.types[n.ResourceType()], known: l.types[n.ResourceType()] != nil}
 	found.scan(l, n)
 	have.add(n, found.labels)

@@ -314,7 +314,7 @@ func (b *builder) mapField(f *frame, r *row, root *fhir.Node) {
 		if r.joins() {
 			group = reps
 		}
-		if group[0] == "" {
+		if group[0] == "" || (r.mapName == "attachment" && r.arg0() == "type") {
 			continue
 		}
 		c := &call{j: b.job, f: f, args: r.args, location: b.repLocation(f, r.field, i), rep: i}

@@ -177,6 +177,7 @@ func (c *translateCmd) directory(s *session, results []workbench.FileResult) err
 
 type hl7Cmd struct {
 	Show hl7ShowCmd `cmd:"" help:"Print the segments, fields and components of a message."`
+	Diff hl7DiffCmd `cmd:"" help:"Tell in which segments, fields and components two messages differ; exit 1 where they do."`
 }
 
 type hl7ShowCmd struct {
@@ -192,4 +193,38 @@ func (c *hl7ShowCmd) Run(s *session) error {
 		return negative(fmt.Errorf("not readable as HL7 v2: %w", err))
 	}
 	return nil
+}
+
+type hl7DiffCmd struct {
+	First  string `arg:"" help:"HL7 v2; - for stdin."`
+	Second string `arg:"" help:"HL7 v2."`
+}
+
+func (c *hl7DiffCmd) Run(s *session) error {
+	first, err := s.read(c.First)
+	if err != nil {
+		return err
+	}
+	second, err := s.read(c.Second)
+	if err != nil {
+		return err
+	}
+	differences, err := workbench.Diff(first, second)
+	if err != nil {
+		return negative(fmt.Errorf("not readable as HL7 v2: %w", err))
+	}
+	if err := s.answer(differences, func() { tellDifferences(s, differences) }); err != nil || len(differences) == 0 {
+		return err
+	}
+	return negative(fmt.Errorf("%d differences", len(differences)))
+}
+
+func tellDifferences(s *session, differences []workbench.Difference) {
+	for _, d := range differences {
+		if d.Only != "" {
+			s.say("%-14s only in the %s", d.Path, d.Only)
+			continue
+		}
+		s.say("%-14s %s | %s", d.Path, orDash(d.First), orDash(d.Other))
+	}
 }

@@ -1,6 +1,7 @@
 package translation
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -86,7 +87,7 @@ func TestPeers(t *testing.T) {
 					class = deviation
 				}
 				at := c.resource + "." + c.path
-				if why := disputes[at+" "+text]; class == otherCode && why != "" {
+				if why := cmp.Or(disputes[at+" "+text+" "+strings.Join(ours, ",")], disputes[at+" "+text+" "]); class == otherCode && why != "" {
 					class = "settled: " + why
 				}
 				counts[peer][class]++
@@ -160,7 +161,7 @@ func deviatingFields(t *testing.T) map[string]bool {
 	return out
 }
 
-// settled are the disputes over a code that were looked into: "Encounter.status in-progress" -> who is right, and why.
+// settled are the disputes over a code that were looked into: "Encounter.status planned finished" -> who is right, and why.
 func settled(t *testing.T) map[string]string {
 	t.Helper()
 	rows, err := tsv("testdata/disputes.tsv")
@@ -169,7 +170,7 @@ func settled(t *testing.T) map[string]string {
 	}
 	out := map[string]string{}
 	for _, r := range rows {
-		out[r["element"]+" "+r["theirs"]] = r["verdict"]
+		out[r["element"]+" "+r["theirs"]+" "+r["ours"]] = r["verdict"]
 	}
 	return out
 }
