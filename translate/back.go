@@ -272,7 +272,8 @@ func (j *job) agrees(f *frame, n int, reps []string) bool {
 
 func (j *job) rowAgrees(f *frame, r *row, root *fhir.Node, reps []string) bool {
 	if r.mapName == "attachment" && r.arg0() == "type" {
-		return reps[0] == "ED" || reps[0] == "RP"
+		places := j.ours(f, r, root)
+		return len(places) == 0 || j.comparable(r, places[0]) == nil || reps[0] == "ED" || reps[0] == "RP"
 	}
 	if r.mapName == "varies" && r.arg0() != "value" {
 		return j.fits(f, r, root, reps[0])
