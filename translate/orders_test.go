@@ -1,11 +1,11 @@
 package translate
 
 import (
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"caregate/fhir"
 	"caregate/hl7v2"
@@ -46,15 +46,95 @@ func TestOrders(t *testing.T) {
 		for _, l := range r.Leaves {
 			classes[code][l.Class]++
 		}
-		if dir := os.Getenv("ORDERS_OUT"); dir != "" {
-			base := filepath.Join(dir, strings.TrimSuffix(name, ".hl7#1"))
-			_ = os.WriteFile(base+".json", indent(t, r.Bundle.JSON()), 0o600)
-			_ = os.WriteFile(base+".acc", accounting(t, r, nil), 0o600)
-			_ = os.WriteFile(base+".back", []byte(strings.ReplaceAll(string(raw), "\r", "\n")), 0o600)
-			_ = os.WriteFile(base+".in", []byte(strings.ReplaceAll(string(m.Encode()), "\r", "\n")), 0o600)
-		}
 	}
 	for code := range total {
 		t.Logf("%s: %d of %d leaves in place, %d in the issue list; %v", code, kept[code], total[code], unread[code], classes[code])
+		if 1000*kept[code] < 995*total[code] {
+			t.Errorf("%s: %d of %d leaves are not in place", code, total[code]-kept[code], total[code])
+		}
+	}
+}
+
+// TestOneOrder: an order, its acceptance, its refusal and its cancellation are about one
+// ServiceRequest and one Task.
+func TestOneOrder(t *testing.T) {
+	t.Parallel()
+	p := flowProfile(t)
+	ids := map[string]bool{}
+	for name, want := range map[string]struct{ task, request, reason, due string }{
+		"omg-o19":         {"requested", "active", "", "2026-11-10"},
+		"osu-o51-accept":  {"accepted", "active", "", "2026-11-18"},
+		"osu-o51-decline": {"rejected", "revoked", "CAP", ""},
+		"omg-o19-cancel":  {"cancelled", "revoked", "FAM", ""},
+	} {
+		r := toFHIR(t, readMessage(t, filepath.Join(goldenDir, name+".hl7")), p)
+		task, request := resource(t, r.Bundle, "Task"), resource(t, r.Bundle, "ServiceRequest")
+		ids[task.ID()+request.ID()] = true
+		got := struct{ task, request, reason, due string }{
+			task.Get("status").Text(), request.Get("status").Text(),
+			task.At("statusReason.coding[0].code").Text(), task.At("restriction.period.end").Text(),
+		}
+		if got != want {
+			t.Errorf("%s: %+v, want %+v", name, got, want)
+		}
+	}
+	if len(ids) != 1 {
+		t.Errorf("four messages about one order made %d pairs of ServiceRequest and Task", len(ids))
+	}
+}
+
+// TestWhoCancelled: table 0038 has one code for a refusal and a cancellation; the control
+// code or the sender tells them apart, and where neither does, there is no Task.
+func TestWhoCancelled(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ sender, event, control, want string }{
+		{"A^1.2.3^ISO", "OMG^O19", "SC", "cancelled"},
+		{"B^1.2.4^ISO", "OMG^O19", "SC", "rejected"},
+		{"C^1.2.5^ISO", "OMG^O19", "SC", ""},
+		{"C^1.2.5^ISO", "OMG^O19", "CA", "cancelled"},
+		{"C^1.2.5^ISO", "OMG^O19", "UA", "rejected"},
+		{"A^1.2.3^ISO", "OSU^O51", "SC", "rejected"},
+		{"A^1.2.3^ISO", "OSU^O51", "CR", "cancelled"},
+	} {
+		text := "MSH|^~\\&|" + c.sender + "|F|X|Y|20261103||" + c.event + "|1|T|2.5.1\rPID|1||1^^^IL-DCFS\rORC|" + c.control + "|7^A^1.2.3^ISO|8^B^1.2.4^ISO||CA\r"
+		r := toFHIR(t, parse(t, text), Profile{})
+		if got := resource(t, r.Bundle, "Task").Get("status").Text(); got != c.want {
+			t.Errorf("%+v: %q", c, got)
+		}
+		if got := resource(t, r.Bundle, "ServiceRequest").Get("status").Text(); got != "revoked" {
+			t.Errorf("%+v: the ServiceRequest is %q", c, got)
+		}
+	}
+}
+
+// TestTellOrder: a Task that was changed since is told in the codes of today.
+func TestTellOrder(t *testing.T) {
+	t.Parallel()
+	p := flowProfile(t)
+	for _, c := range []struct{ status, event, want string }{
+		{"accepted", "OSU^O51", "OK IP"},
+		{"rejected", "OSU^O51", "UA CA"},
+		{"completed", "OSU^O51", "SC CM"},
+		{"cancelled", "OSU^O51", "CR CA"},
+		{"on-hold", "OSU^O51", "OH HD"},
+		{"requested", "OMG^O19", "NW "},
+		{"cancelled", "OMG^O19", "CA CA"},
+	} {
+		r := toFHIR(t, readMessage(t, filepath.Join(goldenDir, "omg-o19.hl7")), p)
+		resource(t, r.Bundle, "Task").Set("status", fhir.NewString(c.status))
+		raw, _, err := ToV2(r.Bundle, p, Meta{Event: c.event, ControlID: "1", Created: time.Date(2026, 11, 5, 0, 0, 0, 0, time.UTC)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := hl7v2.Parse(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := m.Get("ORC-1") + " " + m.Get("ORC-5"); got != c.want {
+			t.Errorf("%+v: %q", c, got)
+		}
+		if got := m.Get("ORC-2"); !strings.HasPrefix(got, "ORD-31") {
+			t.Errorf("%+v: ORC-2 is %q", c, got)
+		}
 	}
 }
