@@ -89,7 +89,7 @@ func TestDecodeRefuses(t *testing.T) {
 
 func TestDecodeWithoutTable(t *testing.T) {
 	t.Parallel()
-	raw := []byte("MSH|^~\\&|A|B|C|D|20250402||MFN^M02^MFN_M02|1|P|2.5.1\rMFI|PRA||UPD|||AL\rMFE|MAD|||9\r")
+	raw := []byte("MSH|^~\\&|A|B|C|D|20250402||BAR^P01^BAR_P01|1|P|2.5.1\rEVN|P01|20250402\rPID|1||900^^^N^MR\rUB1|1\r")
 	if _, err := (mllp.Codec{Profile: profile(t, "")}).Decode(inbound(raw)); err == nil {
 		t.Error("a profile that does not ask for it took a message that no table reads")
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"caregate/fhir"
@@ -17,44 +18,50 @@ import (
 	"caregate/translate"
 )
 
-// readerFolder installs the independent reader at the versions and hashes of its lock file.
-// It is asked only at full size, where npm is there.
+// readerFolder is where the independent reader is installed. It is asked only at full size,
+// where npm is there.
 func readerFolder(t *testing.T) string {
 	t.Helper()
 	if !full {
 		t.Skip("the independent reader is asked at full size only")
 	}
-	if _, err := exec.LookPath("npm"); err != nil {
-		t.Fatal("make prove needs npm")
-	}
-	dir, err := filepath.Abs("../../.cache/readers")
+	dir, err := installed()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return dir
+}
+
+// installed installs the reader once, at the versions and hashes of its lock file.
+var installed = sync.OnceValues(func() (string, error) {
+	dir, err := filepath.Abs("../../.cache/readers")
+	if err != nil {
+		return "", err
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	fresh := true
 	for _, name := range []string{"package.json", "package-lock.json"} {
 		want, err := os.ReadFile(filepath.Join("readers", name))
 		if err != nil {
-			t.Fatal(err)
+			return "", err
 		}
 		if have, _ := os.ReadFile(filepath.Join(dir, name)); !bytes.Equal(have, want) {
 			fresh = false
 		}
 		if err := os.WriteFile(filepath.Join(dir, name), want, 0o600); err != nil {
-			t.Fatal(err)
+			return "", err
 		}
 	}
 	if _, err := os.Stat(filepath.Join(dir, "node_modules", "@medplum", "core")); err == nil && fresh {
-		return dir
+		return dir, nil
 	}
 	if out, err := exec.Command("npm", "ci", "--prefix", dir, "--ignore-scripts", "--no-audit", "--no-fund").CombinedOutput(); err != nil {
-		t.Fatalf("npm ci: %v\n%s", err, out)
+		return "", fmt.Errorf("npm ci (make prove needs npm): %w\n%s", err, out)
 	}
-	return dir
-}
+	return dir, nil
+})
 
 // asked is one question to the reader, and what it answers.
 type asked struct {
