@@ -65,6 +65,9 @@ func (c *checker) mllp(file string, m MLLP) {
 		c.report(file, at+".connect", "would send in plain text beyond this machine: add connectTLS, or insecure: true where a tunnel protects it")
 	}
 	c.serverTLS(file, at+".tls", m.TLS)
+	if host, _, err := net.SplitHostPort(m.Listen); err == nil && !loopback(host) && !m.Insecure && m.TLS != nil && (m.TLS.ClientCA == "" || len(m.Certificates) == 0) {
+		c.report(file, at+".listen", "whoever can reach this listener would be the partner: add tls.clientCA and certificates, the names that prove it")
+	}
 	if len(m.Certificates) > 0 && (m.TLS == nil || m.TLS.ClientCA == "") {
 		c.report(file, at+".certificates", "partners are known by a certificate only where tls.clientCA says who vouches for it")
 	}

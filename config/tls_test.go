@@ -96,3 +96,35 @@ func TestTLSListeners(t *testing.T) {
 		t.Errorf("the old certificate is still shown: %v", errs)
 	}
 }
+
+// Beyond this machine encryption is not enough: whoever connects would be the partner.
+func TestListenerThatProvesNobodyIsAProblem(t *testing.T) {
+	t.Parallel()
+	const open = "listen: 0.0.0.0:0\n    tls: {certificate: own.pem, key: own.key"
+	cases := map[string]struct {
+		listen  string
+		problem bool
+	}{
+		"certificate of the partner": {open + ", clientCA: own.pem}\n    certificates: [cmo.example.org]", false},
+		"loopback":                   {"listen: 127.0.0.1:0\n    tls: {certificate: own.pem, key: own.key}", false},
+		"no client certificate":      {open + "}", true},
+		"any certificate of the CA":  {open + ", clientCA: own.pem}", true},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			s.certify("own")
+			text, err := os.ReadFile(filepath.Join(s.dir, "partners/cmo.yaml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.write("partners/cmo.yaml", strings.Replace(string(text), "listen: 127.0.0.1:0", c.listen, 1))
+			config, loaded := Load(s.dir)
+			problems := append(loaded, Check(config)...)
+			if got := len(problems) > 0; got != c.problem {
+				t.Errorf("problems: %v", problems)
+			}
+		})
+	}
+}

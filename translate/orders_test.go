@@ -112,13 +112,13 @@ func TestTellOrder(t *testing.T) {
 	t.Parallel()
 	p := flowProfile(t)
 	for _, c := range []struct{ status, event, want string }{
-		{"accepted", "OSU^O51", "OK IP"},
-		{"rejected", "OSU^O51", "UA CA"},
-		{"completed", "OSU^O51", "SC CM"},
-		{"cancelled", "OSU^O51", "CR CA"},
-		{"on-hold", "OSU^O51", "OH HD"},
-		{"requested", "OMG^O19", "NW "},
-		{"cancelled", "OMG^O19", "CA CA"},
+		{"accepted", "OSU^O51", "OK|IP"},
+		{"rejected", "OSU^O51", "UA|CA"},
+		{"completed", "OSU^O51", "SC|CM"},
+		{"cancelled", "OSU^O51", "CR|CA"},
+		{"on-hold", "OSU^O51", "OH|HD"},
+		{"requested", "OMG^O19", "NW|"},
+		{"cancelled", "OMG^O19", "CA|CA"},
 	} {
 		r := toFHIR(t, readMessage(t, filepath.Join(goldenDir, "omg-o19.hl7")), p)
 		resource(t, r.Bundle, "Task").Set("status", fhir.NewString(c.status))
@@ -130,7 +130,7 @@ func TestTellOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := m.Get("ORC-1") + " " + m.Get("ORC-5"); got != c.want {
+		if got := m.Get("ORC-1") + "|" + m.Get("ORC-5"); got != c.want {
 			t.Errorf("%+v: %q", c, got)
 		}
 		if got := m.Get("ORC-2"); !strings.HasPrefix(got, "ORD-31") {
