@@ -48,6 +48,7 @@ type row struct {
 	mapName string
 	args    []string
 	when    condition
+	cond    string // when, as it is written
 	source  string // row of the official guide, or "ours"
 }
 
@@ -209,6 +210,7 @@ func newRow(segment string, cells []string) (row, error) {
 	if args != "" {
 		r.args = strings.Split(args, ",")
 	}
+	r.cond = strings.TrimPrefix(cells[4], "-")
 	r.when, err = parseCondition(cells[4])
 	return r, err
 }
