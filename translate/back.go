@@ -210,7 +210,10 @@ func (j *job) stillSays(f *frame, r *row, p place, raw string) bool {
 		return true
 	}
 	c := &call{j: j, f: f, args: r.args, quiet: true}
-	n := j.convert(c, r, strings.Split(raw, "~"))
+	reps, was := strings.Split(raw, "~"), f.seg.reps(r.field)
+	f.seg.put(r.field, reps) // a value may be all of its repetitions
+	n := j.convert(c, r, reps)
+	f.seg.put(r.field, was)
 	have := j.comparable(r, p)
 	return same(have, n) || (n == nil && f.table.fallback(r, have))
 }

@@ -280,12 +280,13 @@ func (j *job) fits(f *frame, r *row, root *fhir.Node, raw string) bool {
 	if r.arg0() == "type" {
 		return kindOf(raw) == kindOf(c.valueType(p.bare()))
 	}
+	is := c.measured(p.bare())
 	was := f.seg.reps(6)
 	f.seg.put(6, []string{raw})
 	n := c.quantity(textValue("0"), "")
 	f.seg.put(6, was)
 	for _, name := range []string{"unit", "system", "code"} {
-		if n.Get(name).Text() != c.measured(p.bare()).Get(name).Text() {
+		if n.Get(name).Text() != is.Get(name).Text() {
 			return false
 		}
 	}
