@@ -1,8 +1,11 @@
 package gateway_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -154,16 +157,17 @@ func (c *clock) now() time.Time { return asOf.Add(time.Since(start) + time.Durat
 
 func (c *clock) set(offset time.Duration) { c.offset.Store(int64(offset)) }
 
-// onClock opens a house whose every part reads the clock, with a hook before each commit.
-func onClock(t *testing.T, c *clock, beforeCommit func() error) *house {
+// onLedger opens a house on a ledger with these options; every part reads its clock.
+func onLedger(t *testing.T, o ledger.Options) *house {
 	t.Helper()
-	l, err := ledger.Open(t.Context(), ledger.Options{Dir: t.TempDir(), KEK: make([]byte, 32), Now: c.now, Writer: "test", BeforeCommit: beforeCommit})
+	o.KEK, o.Writer = make([]byte, 32), "test"
+	l, err := ledger.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	h := newHouse(t, func(o *gateway.Options) {
-		o.Ledger, o.Now, o.Schedule = l, c.now, queue.NewHeap(queue.Options{Now: c.now})
+	h := newHouse(t, func(g *gateway.Options) {
+		g.Ledger, g.Now, g.Schedule = l, o.Now, queue.NewHeap(queue.Options{Now: o.Now})
 	})
 	h.ledger = l
 	return h
@@ -173,7 +177,7 @@ func onClock(t *testing.T, c *clock, beforeCommit func() error) *house {
 func TestClockSetBackStopsNothing(t *testing.T) {
 	t.Parallel()
 	var c clock
-	h := onClock(t, &c, nil)
+	h := onLedger(t, ledger.Options{Dir: t.TempDir(), Now: c.now})
 	h.introduce()
 	h.sign()
 	h.clinic.respond(refuse)
@@ -190,7 +194,7 @@ func TestClockSetBackStopsNothing(t *testing.T) {
 func TestClockSetBackDelaysNoRevocation(t *testing.T) {
 	t.Parallel()
 	var c clock
-	h := onClock(t, &c, nil)
+	h := onLedger(t, ledger.Options{Dir: t.TempDir(), Now: c.now})
 	h.introduce()
 	h.sign()
 	_, epoch, err := h.ledger.Inputs(t.Context(), h.only())
@@ -219,11 +223,11 @@ func TestSlowCommitShortensTheSend(t *testing.T) {
 	t.Parallel()
 	var c clock
 	var began atomic.Int64
-	h := onClock(t, &c, func() error {
+	h := onLedger(t, ledger.Options{Dir: t.TempDir(), Now: c.now, BeforeCommit: func() error {
 		began.Store(time.Now().UnixNano())
 		time.Sleep(50 * time.Millisecond)
 		return nil
-	})
+	}})
 	h.introduce()
 	h.sign()
 	writable := make(chan time.Duration, 1)
@@ -299,5 +303,35 @@ func TestLabelOfAPartnerLowersNothing(t *testing.T) {
 				t.Errorf("labels as released: %v", labels)
 			}
 		})
+	}
+}
+
+// The id of a resource is its sender's own text and may name a child: it is nowhere in clear,
+// also when the resource was read.
+func TestIDsAreNotStoredInClear(t *testing.T) {
+	t.Parallel()
+	const id = "zz-test-jane-2016-03-09"
+	var c clock
+	dir := t.TempDir()
+	h := onLedger(t, ledger.Options{Dir: dir, Now: c.now})
+	h.introduce()
+	h.sign()
+	weight := `{"resourceType":"Observation","id":"` + id + `","status":"final","category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"vital-signs"}]}],"code":{"coding":[{"system":"http://loinc.org","code":"29463-7"}]},"subject":{"reference":"Patient/child-il-1"},"effectiveDateTime":"2026-10-01","valueQuantity":{"value":31,"unit":"kg"}}`
+	h.ends(h.post("cmo", "POST /", with(t, flow(t, "01-medication-consult/01-fhir-consult-request-transaction.json"), weight), adapters.CodeAccepted).MessageID, ledger.DeliveryCompleted)
+	if _, ack := h.Read(t.Context(), "clinic", "Observation", id); ack.Code != adapters.CodeAccepted {
+		t.Fatalf("read: %+v", ack)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("nothing to scan: %v", err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(data, []byte(id)) {
+			t.Errorf("%s holds it in clear", filepath.Base(file))
+		}
 	}
 }

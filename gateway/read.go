@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"time"
@@ -26,7 +28,7 @@ func (g *Gateway) Read(ctx context.Context, partner, resourceType, id string) (a
 	if err := g.project(ctx); err != nil {
 		return none, g.unavailable(err)
 	}
-	child, body, message, err := g.Ledger.Resource(ctx, resourceType, id)
+	child, body, message, err := g.Ledger.Resource(ctx, resourceType, opaque(resourceType, id))
 	if errors.Is(err, ledger.ErrNotFound) || child == "" {
 		return none, notFound
 	}
@@ -97,10 +99,17 @@ func project(_ ledger.Message, body []byte) ([]ledger.Projected, error) {
 	var list []ledger.Projected
 	for _, r := range fhir.Entries(bundle) {
 		if r.Ref() != "" {
-			list = append(list, ledger.Projected{Type: r.ResourceType(), ID: r.ID(), Body: r.JSON()})
+			list = append(list, ledger.Projected{Type: r.ResourceType(), ID: opaque(r.ResourceType(), r.ID()), Body: r.JSON()})
 		}
 	}
 	return list, nil
+}
+
+// opaque stands for the id of a resource in the ledger, which keeps ids in clear: an id is
+// its sender's own text and may name a child.
+func opaque(resourceType, id string) string {
+	sum := sha256.Sum256([]byte("resource|" + resourceType + "/" + id))
+	return hex.EncodeToString(sum[:16])
 }
 
 // Raw returns the received bytes of a message to an operator. Reading is audited like any release.
