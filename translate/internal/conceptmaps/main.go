@@ -14,7 +14,7 @@ import (
 func main() {
 	if err := write(os.Args[1]); err != nil {
 		fmt.Fprintln(os.Stderr, "conceptmaps:", err)
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // this is main
 	}
 }
 
