@@ -98,9 +98,9 @@ func samples(t *testing.T) []*sample {
 
 func load(dir string, p translate.Profile) ([]*sample, error) {
 	categories := map[string]string{}
-	pattern := "../../testdata/flows/*/*.hl7"
+	patterns := []string{"../../testdata/flows/*/*.hl7", "../../testdata/translate/*.hl7"}
 	if dir != "" {
-		pattern = filepath.Join(dir, "*.hl7")
+		patterns = append(patterns, filepath.Join(dir, "*.hl7"))
 		rows, err := tsv(filepath.Join(dir, "INDEX.tsv"))
 		if err != nil {
 			return nil, err
@@ -109,14 +109,18 @@ func load(dir string, p translate.Profile) ([]*sample, error) {
 			categories[r["file"]] = r["category"]
 		}
 	}
-	files, err := filepath.Glob(pattern)
-	if err != nil {
-		return nil, err
+	var files []string
+	for _, pattern := range patterns {
+		more, err := filepath.Glob(pattern)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, more...)
 	}
 	var all []*sample
 	for _, file := range files {
 		name := filepath.Base(file)
-		if categories[name] == "malformed" {
+		if categories[name] == "malformed" || strings.HasSuffix(name, ".back.hl7") {
 			continue
 		}
 		data, err := os.ReadFile(file)

@@ -92,10 +92,14 @@ func printPlacement(t *testing.T, list []*placed) {
 		return cmp.Or(cmp.Compare(slices.Index(orderOfStates, a.state()), slices.Index(orderOfStates, b.state())),
 			cmp.Compare(b.exercised, a.exercised), cmp.Compare(a.row.key(), b.row.key()))
 	})
-	states, computable, parts := tally{}, 0, tally{}
+	states, computable, parts, reasons := tally{}, 0, tally{}, tally{}
 	lines := []string{"state\texercised\tright\tlogical\telsewhere\tcarried\tissue\tmap\tfield\tcondition\ttarget\tdatatype\tassignment\tmissing parts\tnote\texamples"}
 	for _, p := range list {
 		states[p.state()]++
+		if p.state() == "deviating" {
+			reasons[p.deviation]++
+			figure(t, 3, "deviation", p.exercised, "map", p.row.mapName, "field", p.row.field, "target", p.row.target, "right", p.became[string(atTarget)], "reason", p.deviation)
+		}
 		for part, n := range p.parts {
 			if part != "whole" && !strings.HasPrefix(part, "part") && (p.state() == "partly" || p.state() == "missing") {
 				parts[part] += n
@@ -113,6 +117,7 @@ func printPlacement(t *testing.T, list []*placed) {
 	}
 	report(t, "placement.tsv", lines)
 	report(t, "placement-parts.txt", parts.top(200))
+	report(t, "deviations-used.txt", reasons.top(200))
 	exercised := states["right"] + states["partly"] + states["missing"] + states["deviating"] + states["logical"]
 	figure(t, 3, "placement of the guide's rows", len(list), "computable", computable, "exercised", exercised, "right", states["right"],
 		"partly", states["partly"], "missing", states["missing"], "inLogicalReference", states["logical"], "deviating", states["deviating"], "unexercised", states["unexercised"],
