@@ -263,7 +263,8 @@ func TestCarriersHoldOneField(t *testing.T) {
 // that stand at the target of a row.
 func TestSurvival(t *testing.T) {
 	t.Parallel()
-	byField, s, deviating := rowsOf(guide(t)), said(t), deviationsOf(t)
+	byField, s := rowsOf(guide(t)), said(t)
+	deviating, _ := deviationsOf(t)
 	where := tally{}
 	kinds := map[string]tally{}
 	lost := tally{}
