@@ -335,3 +335,17 @@ func TestIDsAreNotStoredInClear(t *testing.T) {
 		}
 	}
 }
+
+// A message that waits because nobody knows whose it is can be corrected like any other.
+func TestCorrectGivesAnUnknownChildsMessageAChild(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.introduce()
+	h.sign()
+	body := strings.ReplaceAll(flow(t, "01-medication-consult/01-fhir-consult-request-transaction.json"), `"value": "90000017"`, `"value": "90000018"`)
+	held := h.post("cmo", "POST /", body, adapters.CodeHeld)
+	if _, err := h.Correct(t.Context(), held.MessageID, h.only()); err != nil {
+		t.Fatal(err)
+	}
+	h.ends(held.MessageID, ledger.DeliveryCompleted)
+}

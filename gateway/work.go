@@ -130,8 +130,10 @@ func (g *Gateway) Correct(ctx context.Context, message, to string) (Correction, 
 	if err := g.relink(ctx, message, c.From, to, event); err != nil {
 		return c, err
 	}
-	if err := g.Revoke(ctx, c.From); err != nil {
-		return c, err
+	if c.From != "" { // it was known whose it was thought to be
+		if err := g.Revoke(ctx, c.From); err != nil {
+			return c, err
+		}
 	}
 	corrected, err := g.Ledger.Message(ctx, message)
 	if err != nil {

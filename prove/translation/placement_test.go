@@ -32,8 +32,8 @@ func (p *placed) state() string {
 		return "unexercised"
 	case p.became[string(atTarget)] == p.exercised:
 		return "right"
-	case p.deviation != "":
-		return "deviating"
+	case p.deviation != "" && p.became[string(unread)] == 0:
+		return "deviating" // which explains another place or a carrier, never a loss
 	case p.became[string(atTarget)]+p.became[string(logically)] == p.exercised:
 		if p.logical != "" {
 			return "deviating" // said once for the datatype: a logical reference
