@@ -157,6 +157,7 @@ func TestOneElementChangesOneField(t *testing.T) {
 	report(t, "edit-spills.txt", spills.top(500))
 	figure(t, 3, "one FHIR element changed", edits, "exactlyOneField", exactly, "sameFieldOfSeveralSegments", again, "noField", none, "severalFields", several,
 		"noFieldWhere", silent.top(5), "severalWhere", spills.top(5))
+	must(t, several == 0, "%d edits of one element changed several fields", several)
 }
 
 // twins are fields of an order that the standard has twice: ORC-2 is OBR-2 (HL7 v2.5.1 section 4.5.3).
@@ -236,6 +237,7 @@ func TestOneFieldChangesOneElement(t *testing.T) {
 	report(t, "edit-v2-silent.txt", silent.top(500))
 	figure(t, 3, "one v2 leaf changed", edits, "onlyItsElements", right, "noElement", none, "newIdentity", identity, "otherElements", spilled,
 		"otherWhere", spills.top(6), "noElementWhere", silent.top(6))
+	must(t, spilled == 0, "%d edits of one leaf changed elements of other fields", spilled)
 }
 
 func otherLeaf(text string) string {
