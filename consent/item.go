@@ -66,10 +66,8 @@ func newItem(r Resource, child *Child) *item {
 	return it
 }
 
-// Mentions reports whether a reference to the resource stands anywhere below the node.
-func Mentions(n *fhir.Node, ref string) bool {
-	return slices.Contains(references(n, nil), ref)
-}
+// References lists the references that stand anywhere below the node, without versions.
+func References(n *fhir.Node) []string { return references(n, nil) }
 
 // references lists every reference below a node.
 func references(n *fhir.Node, out []string) []string {

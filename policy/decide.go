@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"caregate/consent"
-	"caregate/fhir"
 
 	"github.com/open-policy-agent/opa/v1/rego"
 )
@@ -123,6 +122,10 @@ func zoneOf(r *consent.Request) *time.Location {
 // company decides the records that only go along: administrative ones when anything of the
 // child goes, attached ones when everything of this delivery that they speak of goes.
 func (d *Decision) company(r *consent.Request, verdicts []*verdict) {
+	places := map[string][]int{} // where the records of this delivery stand, by reference
+	for i, rd := range d.Resources {
+		places[rd.Ref] = append(places[rd.Ref], i)
+	}
 	anything := slices.ContainsFunc(d.Resources, func(rd ResourceDecision) bool { return !rd.Withheld })
 	for _, kind := range []string{effectContext, effectAttached} {
 		for i, res := range r.Resources {
@@ -134,7 +137,7 @@ func (d *Decision) company(r *consent.Request, verdicts []*verdict) {
 			switch {
 			case !anything:
 				rd.Reasons = relabel(v.reasons, "nothing-released", "needs some record of the child to be released")
-			case kind == effectAttached && !d.attachedGoes(res):
+			case kind == effectAttached && !d.attachedGoes(res, places):
 				rd.Reasons = relabel(v.reasons, "attached-to-withheld", "needs the record that it speaks of to be released")
 			default:
 				rd.Withheld = false
@@ -152,27 +155,22 @@ func relabel(reasons []Reason, code, needs string) []Reason {
 }
 
 // attachedGoes: what it points at must include a released record and no withheld one.
-func (d *Decision) attachedGoes(res consent.Resource) bool {
+func (d *Decision) attachedGoes(res consent.Resource, places map[string][]int) bool {
 	targets := 0
-	for _, other := range d.Resources {
-		if other.Ref == res.Ref || !speaksOf(res.Node, other.Ref) {
-			continue
+	for _, name := range []string{"target", "appointment", "entity"} {
+		for _, ref := range consent.References(res.Node.Get(name)) {
+			for _, at := range places[ref] {
+				if ref == res.Ref {
+					continue
+				}
+				if d.Resources[at].Withheld {
+					return false
+				}
+				targets++
+			}
 		}
-		if other.Withheld {
-			return false
-		}
-		targets++
 	}
 	return targets > 0
-}
-
-func speaksOf(n *fhir.Node, ref string) bool {
-	for _, name := range []string{"target", "appointment", "entity"} {
-		if consent.Mentions(n.Get(name), ref) {
-			return true
-		}
-	}
-	return false
 }
 
 // redact names the elements that are there and must not go.
