@@ -184,7 +184,8 @@ func (w *writer) writeAll(group []*frame) {
 // orders with one specimen each have its segment.
 func (w *writer) again(f *frame) bool {
 	before := w.spoken[f.main()]
-	return before != nil && before.row == f.row && before.parent != f.parent && before.parent.seg.name == f.parent.seg.name
+	return before != nil && before.row == f.row && before.parent != f.parent && before.parent.seg.name == f.parent.seg.name &&
+		(f.parent.main() == nil || f.parent.main() != before.parent.main())
 }
 
 // candidates returns a frame for each resource or element that makes such a segment,
