@@ -217,6 +217,7 @@ func (b *builder) bundle() *fhir.Node {
 // prune drops objects and lists that ended up empty.
 func prune(n *fhir.Node) bool {
 	var empty []string
+	n.Get("extension").KeepItems(func(ext *fhir.Node) bool { return ext.Len() > 1 }) // a url without a value says nothing
 	for name, child := range n.Members() {
 		if prune(child) {
 			empty = append(empty, name)
