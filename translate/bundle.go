@@ -217,7 +217,6 @@ func (b *builder) bundle() *fhir.Node {
 // prune drops objects and lists that ended up empty.
 func prune(n *fhir.Node) bool {
 	var empty []string
-	n.Get("extension").KeepItems(func(ext *fhir.Node) bool { return ext.Len() > 1 }) // a url without a value says nothing
 	for name, child := range n.Members() {
 		if prune(child) {
 			empty = append(empty, name)
@@ -225,6 +224,12 @@ func prune(n *fhir.Node) bool {
 	}
 	for _, name := range empty {
 		n.Remove(name)
+	}
+	if extensions := n.Get("extension"); extensions != nil {
+		extensions.KeepItems(func(ext *fhir.Node) bool { return ext.Len() > 1 }) // a url without a value says nothing
+		if extensions.Len() == 0 {
+			n.Remove("extension")
+		}
 	}
 	n.KeepItems(func(item *fhir.Node) bool { return !prune(item) })
 	return n.Kind() >= fhir.Array && n.Len() == 0
