@@ -349,3 +349,20 @@ func TestCorrectGivesAnUnknownChildsMessageAChild(t *testing.T) {
 	}
 	h.ends(held.MessageID, ledger.DeliveryCompleted)
 }
+
+// One form is one child's: the same id for another child does not give it to both.
+func TestConsentStaysWithItsChild(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.introduce()
+	h.post("dcfs", "POST /", transaction(t, "", `{"resourceType":"Patient","id":"another","identifier":[{"system":"https://soc.example.org/id/il-dcfs-id","value":"90000099"}],"name":[{"use":"official","family":"Zzother"}],"birthDate":"2015-01-01"}`), adapters.CodeAccepted)
+	h.sign()
+	h.sign() // the same form for the same child again is fine
+	moved := strings.ReplaceAll(flow(t, "06-consent-lifecycle/01-fhir-consent-active.json"), "Patient/child-il-1", "Patient/another")
+	h.post("guardian", "PUT "+consult, moved, adapters.CodeHeld)
+	h.post("guardian", "PUT Consent/of-its-own", strings.Replace(moved, `"consent-consult"`, `"of-its-own"`, 1), adapters.CodeAccepted)
+	h.revoke()
+	if n := h.inForce(); n != 0 {
+		t.Errorf("%d consents of the first child are in force", n)
+	}
+}

@@ -31,10 +31,20 @@ func (g *Gateway) identify(ctx context.Context, m *inspection, word string) erro
 	if m.code != "accepted" {
 		return nil
 	}
+	if word != "" {
+		m.who.child = word
+		return nil
+	}
+	if err := g.byDocument(ctx, m); err != nil || m.held != nil {
+		return err
+	}
+	return g.formsStay(ctx, m)
+}
+
+// byDocument finds the child by what the message itself says.
+func (g *Gateway) byDocument(ctx context.Context, m *inspection) error {
 	patients, refs := subjects(m.decoded.Bundle)
 	switch {
-	case word != "":
-		m.who.child = word
 	case len(patients) > 1:
 		m.hold("identity", "the message speaks of several children: ask the sender for one message per child")
 	case len(patients) == 1:
@@ -142,6 +152,27 @@ func (g *Gateway) authorityOver(ctx context.Context, m *inspection, patient stri
 			m.hold("identity", "the message gives authority over somebody who is not known to be this child: find out who is meant, then resolve with the child")
 			return nil
 		}
+	}
+	return nil
+}
+
+// formsStay holds a message that files for this child a consent that its sender has filed for
+// another one: taken as it is, both children would have it.
+func (g *Gateway) formsStay(ctx context.Context, m *inspection) error {
+	for _, in := range m.stated {
+		if in.Kind != inputConsent {
+			continue
+		}
+		term := []byte("consent|" + m.partner.ID + "|" + in.Key)
+		found, err := g.Ledger.FindChild(ctx, [][]byte{term})
+		if err != nil {
+			return err
+		}
+		if len(found) > 0 && found[0].Child != m.who.child {
+			m.hold("identity", "a consent of this id was filed for another child: have it ended there, then resolve with the child")
+			return nil
+		}
+		m.who.links = append(m.who.links, ledger.Link{Term: term})
 	}
 	return nil
 }
