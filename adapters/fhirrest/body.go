@@ -16,6 +16,10 @@ import (
 // readStep is how many bytes of a body are read, and taken from the budget, at a time.
 const readStep = 64 << 10
 
+// drainBytes is how much of a body that is too large is read on, within the deadline of
+// the request, so that the answer is heard.
+const drainBytes = 1 << 20
+
 // budget bounds the bytes of all bodies in memory.
 type budget struct{ left atomic.Int64 }
 
@@ -42,8 +46,11 @@ func refusal(code adapters.Code, text string) *problem {
 // A gzip body is handed on decompressed: the coding is the transport's, not the message's.
 func (r *Receiver) body(c *call) (raw []byte, release func(), why *problem) {
 	defer func() {
-		if why == nil {
+		switch {
+		case why == nil:
 			c.unhurried()
+		case why.code == adapters.CodeTooLarge: // a partner that is cut off while it writes does not hear why
+			_, _ = io.CopyN(io.Discard, c.request.Body, drainBytes)
 		}
 	}()
 	release = func() {}
