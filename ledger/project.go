@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -131,7 +132,15 @@ func (t *tx) storeProjections(list []projection) error {
 }
 
 func (t *tx) storeResource(p projection, r Projected, body []byte) error {
-	err := t.exec(`INSERT INTO resource (type, id, child, message, deleted, key_id, body) VALUES (?, ?, ?, ?, ?, ?, ?)
+	var owner string
+	err := t.row("SELECT child FROM resource WHERE type = ? AND id = ?", []any{r.Type, r.ID}, &owner)
+	if err == nil && owner != p.message.Child { // an id that stands for another child's resource: theirs stays
+		return nil
+	}
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	err = t.exec(`INSERT INTO resource (type, id, child, message, deleted, key_id, body) VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (type, id) DO UPDATE SET child = excluded.child, message = excluded.message, deleted = excluded.deleted, key_id = excluded.key_id, body = excluded.body`,
 		r.Type, r.ID, p.message.Child, p.message.ID, r.Deleted, p.key.id, body)
 	if err != nil {

@@ -138,3 +138,26 @@ func TestRelinkWaitsForSend(t *testing.T) {
 		t.Errorf("relink while it is on the way: %v", err)
 	}
 }
+
+// An id stands for the resource of the child who had it first; a message about another
+// child cannot put its own in that place.
+func TestProjectKeepsTheOwner(t *testing.T) {
+	t.Parallel()
+	l := open(t, t.TempDir())
+	first, second := newChild(t, l), newChild(t, l)
+	same := func(m Message, _ []byte) ([]Projected, error) {
+		return []Projected{{Type: "Observation", ID: "x", Body: []byte(m.ControlID)}}, nil
+	}
+	for i, child := range []string{first, second, first} {
+		control := string(rune('1' + i))
+		must[Accepted](t)(l.Accept(t.Context(), message(control, control, child)))
+		if _, _, err := l.Project(t.Context(), 9, same); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]string{"1": "1", "2": "1", "3": "3"}[control]
+		owner, body, _, err := l.Resource(t.Context(), "Observation", "x")
+		if err != nil || owner != first || string(body) != want {
+			t.Errorf("after message %s: %q of %s, want %q of %s: %v", control, body, owner, want, first, err)
+		}
+	}
+}
