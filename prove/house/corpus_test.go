@@ -21,6 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"caregate/hl7v2"
+	"caregate/prove/proof"
 )
 
 // corpusCase is one file that is sent as one frame.
@@ -61,7 +62,7 @@ type result struct {
 func TestCorpusIsAnswered(t *testing.T) {
 	cases := committedCases(t)
 	if full {
-		cases = corpusCases(t, filepath.Join(corpus(t), "hl7v2"))
+		cases = corpusCases(t, filepath.Join(proof.Corpus(t), "hl7v2"))
 	}
 	began := time.Now()
 	config := extract(t, "permissive")

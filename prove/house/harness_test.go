@@ -19,10 +19,11 @@ import (
 
 	"caregate/config"
 	"caregate/demo"
+	"caregate/prove/proof"
 )
 
 // full says that every proof runs at full size, as make prove does.
-var full = os.Getenv("CAREGATE_PROVE") == "full"
+var full = proof.Full()
 
 // built is the binary under proof, built once per run of the tests.
 var built = sync.OnceValues(func() (string, error) {
@@ -55,41 +56,10 @@ func binary(t *testing.T) string {
 	return path
 }
 
-// corpus is the folder of the large cases. Without it the full size fails, and the reduced
-// size gets "" and runs on the committed cases alone.
-func corpus(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("CAREGATE_CORPUS")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "corpus")
-	}
-	if _, err := os.Stat(dir); err == nil {
-		return dir
-	}
-	if full {
-		t.Fatalf("no corpus: set CAREGATE_CORPUS to its folder")
-	}
-	return ""
-}
-
-// figure prints one figure of a proof as a JSON line: how many inputs it stands on, and
-// pairs of name and value. A figure that stands on nothing fails.
+// figure prints one figure of this topic.
 func figure(t *testing.T, point int, name string, inputs int, pairs ...any) {
 	t.Helper()
-	var line bytes.Buffer
-	fmt.Fprintf(&line, `{"topic":"house","point":%d,"name":%q,"full":%t,"inputs":%d`, point, name, full, inputs)
-	for i := 0; i+1 < len(pairs); i += 2 {
-		value, err := json.Marshal(pairs[i+1])
-		if err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintf(&line, `,%q:%s`, pairs[i], value)
-	}
-	line.WriteString("}\n")
-	_, _ = os.Stdout.Write(line.Bytes())
-	if inputs == 0 {
-		t.Errorf("point %d, %s: no inputs", point, name)
-	}
+	proof.Figure(t, "house", point, name, inputs, pairs...)
 }
 
 // writeConfig writes the demo's configuration into a new folder, and over it the files of

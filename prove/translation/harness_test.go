@@ -1,9 +1,7 @@
 package translation
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -15,48 +13,27 @@ import (
 
 	"caregate/fhir"
 	"caregate/hl7v2"
+	"caregate/prove/proof"
 	"caregate/translate"
 )
 
 // full says that every proof runs at full size, as make prove does.
-var full = os.Getenv("CAREGATE_PROVE") == "full"
+var full = proof.Full()
 
-// corpus is the folder of the v2 cases. Without it the full size fails, and the reduced
-// size gets "" and runs on the committed cases alone.
+// corpus is the folder of the v2 cases at full size, "" at reduced size.
 func corpus(t *testing.T) string {
 	t.Helper()
-	dir := os.Getenv("CAREGATE_CORPUS")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "corpus")
+	dir := proof.Corpus(t)
+	if !full {
+		return ""
 	}
-	dir = filepath.Join(dir, "hl7v2")
-	if _, err := os.Stat(dir); err == nil && full {
-		return dir
-	}
-	if full {
-		t.Fatalf("no corpus: set CAREGATE_CORPUS to its folder")
-	}
-	return ""
+	return filepath.Join(dir, "hl7v2")
 }
 
-// figure prints one figure of a proof as a JSON line: how many inputs it stands on, and
-// pairs of name and value. A figure that stands on nothing fails.
+// figure prints one figure of this topic.
 func figure(t *testing.T, point int, name string, inputs int, pairs ...any) {
 	t.Helper()
-	var line bytes.Buffer
-	fmt.Fprintf(&line, `{"topic":"translation","point":%d,"name":%q,"full":%t,"inputs":%d`, point, name, full, inputs)
-	for i := 0; i+1 < len(pairs); i += 2 {
-		value, err := json.Marshal(pairs[i+1])
-		if err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintf(&line, `,%q:%s`, pairs[i], value)
-	}
-	line.WriteString("}\n")
-	_, _ = os.Stdout.Write(line.Bytes())
-	if inputs == 0 {
-		t.Errorf("point %d, %s: no inputs", point, name)
-	}
+	proof.Figure(t, "translation", point, name, inputs, pairs...)
 }
 
 // share is part of whole in per cent, two decimals.
