@@ -126,7 +126,7 @@ func (s *story) clinicGoesDown() error {
 	if err := s.settled(id); err != nil {
 		return err
 	}
-	s.line("after it is back: %s; Lakeside received %d message", s.state(id, "lakeside.fhir"), distinct(s.lakeside.Received())-before)
+	s.line("after it is back: %s; Lakeside received %s", s.state(id, "lakeside.fhir"), counted(distinct(s.lakeside.Received())-before, "message"))
 	return nil
 }
 
@@ -156,7 +156,7 @@ func (s *story) guardianRevokes() error {
 		return err
 	}
 	s.line("after it is back: %s", s.state(id, "northside.mllp"))
-	s.line("Northside received %d message of this consult", len(s.northside.Received())-before)
+	s.line("Northside received %s of this consult", counted(len(s.northside.Received())-before, "message"))
 	if n := len(s.northside.Received()) - before; n != 0 {
 		return fmt.Errorf("%d messages left after the consent was withdrawn", n)
 	}
@@ -165,11 +165,11 @@ func (s *story) guardianRevokes() error {
 
 func (s *story) proof() error {
 	s.scene("What everybody holds, counted at their own doors")
-	s.line("Lakeside clinic   %d FHIR bundles", distinct(s.lakeside.Received()))
+	s.line("Lakeside clinic   %s", counted(distinct(s.lakeside.Received()), "FHIR bundle"))
 	s.line("Northside clinic  %s", v2Counts(s.northside.Received()))
 	s.line("care organisation %s", v2Counts(s.cmo.Received()))
 	s.line("the State         %s", v2Counts(s.state_.Received()))
-	s.line("the school        %d FHIR bundles, %s", distinct(s.school.Received()), requests(s.edfi.Received()))
+	s.line("the school        %s, %s", counted(distinct(s.school.Received()), "FHIR bundle"), requests(s.edfi.Received()))
 	if err := s.kept(); err != nil {
 		return err
 	}

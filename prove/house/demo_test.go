@@ -47,14 +47,14 @@ var promises = []string{
 	`8\. Northside is down`,
 	`withdrawn: effective, and answered, after \d+ ms`,
 	`after it is back: denied`,
-	`Northside received 0 message of this consult`,
+	`Northside received 0 messages of this consult`,
 	`withheld: .*needs Consent/`,
 	`9\. What everybody holds`,
 	`Lakeside clinic +3 FHIR bundles`,
 	`Northside clinic +2 REF\^I12`,
 	`care organisation 2 RRI\^I12`,
 	`the State +2 RRI\^I12`,
-	`the school +1 FHIR bundles, \d+ Ed-Fi writes`,
+	`the school +1 FHIR bundle, \d+ Ed-Fi writes`,
 	`audit chain +\d+ entries, unbroken`,
 }
 
