@@ -25,10 +25,14 @@ func (g *Gateway) settle(ctx context.Context, epochs map[string]int64) error {
 // stands already is waited for too: its sender may have missed the answer, and has none
 // before nothing older can leave.
 func (g *Gateway) effective(ctx context.Context, m *inspection, epochs map[string]int64) error {
-	if len(epochs) == 0 && m.asserted && m.who.child != "" && !m.who.isNew {
-		return g.Revoke(ctx, m.who.child)
+	if len(epochs) > 0 || !m.asserted || m.who.child == "" || m.who.isNew {
+		return g.settle(ctx, epochs)
 	}
-	return g.settle(ctx, epochs)
+	epoch, err := g.Ledger.Epoch(ctx, m.who.child)
+	if err != nil {
+		return err
+	}
+	return g.awaitGate(ctx, m.who.child, epoch) // what leaves under the present inputs goes on
 }
 
 // Revoke waits until nothing decided before the child's current epoch can still leave,
