@@ -343,3 +343,28 @@ func TestTwoHandles(t *testing.T) {
 		t.Errorf("verification %+v, bad %+v", v, v.Bad)
 	}
 }
+
+// What is decided without releasing anything leaves the digest of the last release: a repeat
+// of that release is known by it, and keeps its key.
+func TestDeclineKeepsTheLastRelease(t *testing.T) {
+	t.Parallel()
+	l := open(t, t.TempDir())
+	child := newChild(t, l)
+	d := accepted(t, l, "1", child, 1)
+	in := intent(t, l, d, child)
+	in.Decision, in.SHA256 = "permit", "bytes"
+	token, _, err := l.Intend(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Record(t.Context(), Outcome{Delivery: d.ID, Token: token, State: DeliveryPending}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Decline(t.Context(), Decided{Delivery: d.ID, Prior: token, State: DeliveryPending, Code: "internal"}); err != nil {
+		t.Fatal(err)
+	}
+	after := must[Delivery](t)(l.Delivery(t.Context(), d.ID))
+	if after.Decision != "permit" || after.SHA256 != "bytes" || after.Release != in.Release {
+		t.Errorf("the last release is forgotten: %q %q %d", after.Decision, after.SHA256, after.Release)
+	}
+}

@@ -110,7 +110,7 @@ func (l *Ledger) Decline(ctx context.Context, d Decided) (next LaneDue, err erro
 		if err != nil {
 			return err
 		}
-		if err := t.exec("UPDATE delivery SET token = ?, attempts = attempts + 1, decision = ? WHERE id = ?", d.Prior+1, d.Decision, was.id); err != nil {
+		if err := t.exec("UPDATE delivery SET token = ?, attempts = attempts + 1 WHERE id = ?", d.Prior+1, was.id); err != nil { // decision stays the last release's
 			return err
 		}
 		next, err = t.end(was, end, d.State, d.Due, d.Events)
