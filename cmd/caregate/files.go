@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -189,10 +190,24 @@ func (c *hl7ShowCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	if err := workbench.Show(s.out, input); err != nil {
+	lines, err := workbench.Show(input)
+	if err != nil {
 		return negative(fmt.Errorf("not readable as HL7 v2: %w", err))
 	}
-	return nil
+	return s.answer(map[string]any{"lines": lines, "count": len(lines)}, func() {
+		for _, l := range lines {
+			s.shown(l)
+		}
+	})
+}
+
+// oneLine keeps a value on its line.
+var oneLine = strings.NewReplacer("\r", `\r`, "\n", `\n`, "\t", " ")
+
+// shown writes a line of the tree: path, name, value.
+func (s *session) shown(l workbench.Shown) {
+	path := strings.Repeat("  ", l.Depth) + l.Path
+	s.say("%s", strings.TrimRight(fmt.Sprintf("%-18s %-44s %s", path, l.Name, oneLine.Replace(l.Value)), " "))
 }
 
 type hl7DiffCmd struct {

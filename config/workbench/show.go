@@ -1,48 +1,104 @@
 package workbench
 
-import (
-	"fmt"
-	"io"
+import "caregate/hl7v2"
 
-	"caregate/hl7v2"
-)
-
-// Show writes the tree of a message: segments, fields, repetitions, components. It writes
-// values, so it is for files that the reader has anyway.
-func Show(w io.Writer, input []byte) error {
-	message, err := hl7v2.Parse(input)
-	if err != nil {
-		return err
-	}
-	for i := range message.Len() {
-		segment := message.Segment(i)
-		fmt.Fprintln(w, segment.Name())
-		for n := 1; n <= segment.FieldCount(); n++ {
-			if field := segment.Field(n); field.Valued() {
-				showField(w, fmt.Sprintf("%s-%d", segment.Name(), n), field)
-			}
-		}
-	}
-	return nil
+// Shown is one line of the tree of a message: a segment, field, repetition, component or
+// subcomponent. Only what has no parts has a value.
+type Shown struct {
+	Path     string `json:"path"`               // "PID", "PID-3[2]", "PID-3[2].4.1", "OBX(2)-5"
+	Name     string `json:"name,omitempty"`     // what the message's own version calls it; "" where no version knows it
+	Datatype string `json:"datatype,omitempty"` // "CX"; of OBX-5 what OBX-2 says
+	Value    string `json:"value,omitempty"`    // unescaped; `""` where the sender asks to delete
+	Depth    int    `json:"depth"`              // 0 for a segment
 }
 
-func showField(w io.Writer, path string, field hl7v2.Field) {
-	for i := 1; i <= field.Repetitions(); i++ {
-		repetition, at := field.Rep(i), path
-		if field.Repetitions() > 1 {
-			at = fmt.Sprintf("%s[%d]", path, i)
-		}
-		if !repetition.Valued() {
+// Show returns the tree of a message, with the names that the standard's version in MSH-12
+// gives its parts. It shows values, so it is for files that the reader has anyway. It
+// fails with the *hl7v2.ParseError of the message.
+func Show(input []byte) ([]Shown, error) {
+	message, err := hl7v2.Parse(input)
+	if err != nil {
+		return nil, err
+	}
+	tree := &tree{version: message.Get("MSH-12.1")}
+	seen := map[string]int{}
+	for i := range message.Len() {
+		segment := message.Segment(i)
+		name := segment.Name()
+		seen[name]++
+		tree.segment(segment, hl7v2.Path{Segment: name, Sequence: seen[name]})
+	}
+	return tree.lines, nil
+}
+
+type tree struct {
+	version string
+	lines   []Shown
+}
+
+func (t *tree) add(at hl7v2.Path, depth int, name, datatype, value string) {
+	t.lines = append(t.lines, Shown{Path: at.String(), Name: name, Datatype: datatype, Value: value, Depth: depth})
+}
+
+func (t *tree) segment(s hl7v2.Segment, at hl7v2.Path) {
+	t.add(at, 0, hl7v2.SegmentName(at.Segment, t.version), "", "")
+	for n := 1; n <= s.FieldCount(); n++ {
+		field := s.Field(n)
+		if field.Raw() == "" {
 			continue
 		}
-		if repetition.Components() <= 1 {
-			fmt.Fprintf(w, "  %-14s %s\n", at, repetition.Text())
-			continue
+		name, datatype := hl7v2.FieldName(at.Segment, n, t.version)
+		if at.Segment == "OBX" && n == 5 {
+			datatype = s.Field(2).Rep(1).Text()
 		}
-		for n := 1; n <= repetition.Components(); n++ {
-			if component := repetition.Component(n); component.Valued() {
-				fmt.Fprintf(w, "  %-14s %s\n", fmt.Sprintf("%s.%d", at, n), component.Text())
+		at.Field = n
+		for r := 1; r <= field.Repetitions(); r++ {
+			if at.Repetition = r; said(field.Rep(r).Raw(), field.Rep(r).Valued()) {
+				t.repetition(field.Rep(r), at, name, datatype)
 			}
 		}
 	}
+}
+
+func (t *tree) repetition(r hl7v2.Repetition, at hl7v2.Path, name, datatype string) {
+	if (at.Segment == "MSH" && at.Field <= 2) || (r.Components() <= 1 && r.Component(1).Subs() <= 1) {
+		t.add(at, 1, name, datatype, valueOf(r.Raw(), r.Text()))
+		return
+	}
+	t.add(at, 1, name, datatype, "")
+	for n := 1; n <= r.Components(); n++ {
+		component := r.Component(n)
+		if !said(component.Raw(), component.Valued()) {
+			continue
+		}
+		at.Component = n
+		label, of := hl7v2.ComponentName(datatype, n, t.version)
+		if component.Subs() <= 1 {
+			t.add(at, 2, label, of, valueOf(component.Raw(), component.Text()))
+			continue
+		}
+		t.add(at, 2, label, of, "")
+		t.subcomponents(component, at, of)
+	}
+}
+
+func (t *tree) subcomponents(c hl7v2.Component, at hl7v2.Path, datatype string) {
+	for n := 1; n <= c.Subs(); n++ {
+		if raw := c.RawSub(n); raw != "" {
+			at.Subcomponent = n
+			label, of := hl7v2.ComponentName(datatype, n, t.version)
+			t.add(at, 3, label, of, valueOf(raw, c.Sub(n)))
+		}
+	}
+}
+
+// said tells whether something is there: a value, or the wish to delete one.
+func said(raw string, valued bool) bool { return valued || raw == `""` }
+
+// valueOf shows a value, and the wish to delete one as it is written.
+func valueOf(raw, text string) string {
+	if raw == `""` {
+		return raw
+	}
+	return text
 }
