@@ -106,21 +106,3 @@ func TestReadHeaderOfAnAnswer(t *testing.T) {
 		t.Errorf("%+v, %v", h, err)
 	}
 }
-
-func BenchmarkParseAndAccess(b *testing.B) {
-	raw := messages(b)["../testdata/flows/01-medication-consult/02a-ref-i12-from-care-organisation.hl7"]
-	b.SetBytes(int64(len(raw)))
-	b.ReportAllocs()
-	for b.Loop() {
-		m, err := Parse(raw)
-		if err != nil {
-			b.Fatal(err)
-		}
-		for i := range m.Len() {
-			s := m.Segment(i)
-			for n := 1; n <= s.FieldCount(); n++ {
-				_ = s.Field(n).Rep(1).Component(1).Text()
-			}
-		}
-	}
-}

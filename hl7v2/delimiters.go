@@ -1,6 +1,6 @@
 package hl7v2
 
-import "bytes"
+import "strings"
 
 // Delimiters are the separators of one message, from MSH-1 and MSH-2 (HL7 v2.5.1 section 2.5.4).
 // 0 stands for one that the message does not declare.
@@ -45,28 +45,31 @@ func (d Delimiters) sound() bool {
 }
 
 // readDelimiters reads MSH-1 and MSH-2 of a message that begins at data[0].
-func readDelimiters(data []byte) (Delimiters, error) {
-	if len(data) < 3 || !bytes.EqualFold(data[:3], []byte("MSH")) {
+func readDelimiters[T string | []byte](data T) (Delimiters, error) {
+	if len(data) < 3 || !strings.EqualFold(string(data[:3]), "MSH") {
 		return Delimiters{}, &ParseError{Segment: "MSH", Sequence: 1, Code: CodeSequence, Reason: "the message does not begin with MSH"}
 	}
 	return headerDelimiters(data, "MSH")
 }
 
 // headerDelimiters reads fields 1 and 2 of MSH, FHS or BHS.
-func headerDelimiters(data []byte, name string) (Delimiters, error) {
+func headerDelimiters[T string | []byte](data T, name string) (Delimiters, error) {
 	if len(data) < 5 {
 		return Delimiters{}, &ParseError{Segment: name, Sequence: 1, Field: 1, Code: CodeMissing, Reason: "the separators are missing"}
 	}
 	d := Delimiters{Field: data[3]}
 	rest := data[4:]
-	end := bytes.IndexAny(rest, string([]byte{d.Field, '\r', '\n'}))
-	if d.Field >= 0x80 || end < 0 {
+	end := 0
+	for end < len(rest) && rest[end] != d.Field && rest[end] != '\r' && rest[end] != '\n' {
+		end++
+	}
+	if d.Field >= 0x80 || end == len(rest) {
 		end = min(len(rest), 8)
 	}
 	if end == 0 {
 		return Delimiters{}, &ParseError{Segment: name, Sequence: 1, Field: 2, Code: CodeMissing, Reason: "the encoding characters are missing"}
 	}
-	declared := undouble(rest[:end])
+	declared := undouble(string(rest[:min(end, 8)]))
 	if len(declared) > 5 {
 		return Delimiters{}, &ParseError{Segment: name, Sequence: 1, Field: 2, Code: CodeDataType, Reason: "one to five encoding characters are expected"}
 	}
@@ -82,9 +85,9 @@ func headerDelimiters(data []byte, name string) (Delimiters, error) {
 }
 
 // undouble reads ^~\\& as ^~\&: some senders escape the backslash of MSH-2 as a program text would.
-func undouble(declared []byte) []byte {
+func undouble(declared string) string {
 	if len(declared) >= 5 && declared[2] == declared[3] {
-		return append(bytes.Clone(declared[:3]), declared[4:]...)
+		return declared[:3] + declared[4:]
 	}
 	return declared
 }

@@ -127,11 +127,15 @@ func FuzzParse(f *testing.F) {
 	for _, s := range hostile {
 		f.Add([]byte("MSH|^~\\&|A|" + s + "\rPID|1||" + s))
 	}
+	reused := &Message{}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		_, _ = ReadHeader(data)
 		parts, _ := Split(data)
 		for _, part := range parts {
 			m, err := Parse(part)
+			if second := reused.Reset(string(part)); (second == nil) != (err == nil) || (err == nil && string(reused.Encode()) != string(m.Encode())) {
+				t.Fatalf("%q: a Message that is used again reads otherwise", part)
+			}
 			if err != nil {
 				continue
 			}
@@ -154,7 +158,7 @@ func rebuild(t *testing.T, s Segment) {
 	out := s.Raw()[:3]
 	for n := 1; n <= s.FieldCount(); n++ {
 		f := s.Field(n)
-		if s.shift() == 1 && n == 1 {
+		if f.literal && n == 1 {
 			continue
 		}
 		var reps []string

@@ -15,7 +15,7 @@ const (
 )
 
 // Message is one parsed message: its text and an index of where segments and fields begin.
-// It never changes after Parse and may be read by many goroutines.
+// Until a Reset it never changes and may be read by many goroutines. The zero Message is empty.
 type Message struct {
 	text   string // line ends normalised to \r, all else as received
 	delims Delimiters
@@ -24,24 +24,47 @@ type Message struct {
 }
 
 // span is one segment: text[start:end], its field separators fields[first:last].
-type span struct{ start, end, first, last uint32 }
+type span struct {
+	start, end, first, last uint32
+	shift                   uint32 // 1 for MSH, FHS and BHS, whose first field is the separator
+}
 
 // Parse reads one message. Segments may end in \r, \n or \r\n; a byte order mark, blank lines
 // and lower-case segment names are tolerated and kept. Errors are a *ParseError.
 func Parse(data []byte) (*Message, error) {
 	if len(data) > MaxBytes {
-		return nil, &ParseError{Segment: "MSH", Code: CodeInternal, Reason: "message is larger than the limit"}
+		return nil, errTooLarge() // before it is copied
 	}
-	begin := leading(data)
-	delims, err := readDelimiters(data[begin:])
-	if err != nil {
-		return nil, err
-	}
-	m := &Message{text: normalise(data, begin, delims.Field), delims: delims}
-	if err := m.index(leading(m.text)); err != nil {
+	m := &Message{}
+	if err := m.Reset(string(data)); err != nil {
 		return nil, err
 	}
 	return m, nil
+}
+
+// Reset reads another message into m as Parse does, in the memory that m has: reading one message
+// after another allocates nothing where line ends are \r. Text that was read from m before stays good;
+// Segments do not. After an error m is empty.
+func (m *Message) Reset(text string) error {
+	*m = Message{segs: m.segs[:0], fields: m.fields[:0]}
+	if len(text) > MaxBytes {
+		return errTooLarge()
+	}
+	begin := leading(text)
+	delims, err := readDelimiters(text[begin:])
+	if err != nil {
+		return err
+	}
+	m.text, m.delims = normalise(text, begin, delims.Field), delims
+	if err := m.index(leading(m.text)); err != nil {
+		*m = Message{segs: m.segs[:0], fields: m.fields[:0]}
+		return err
+	}
+	return nil
+}
+
+func errTooLarge() error {
+	return &ParseError{Segment: "MSH", Code: CodeInternal, Reason: "message is larger than the limit"}
 }
 
 // Delimiters returns the delimiters that MSH-1 and MSH-2 declare.
@@ -76,6 +99,9 @@ func (m *Message) First(name string) Segment { return m.nth(name, 1) }
 // A byte order mark, blank lines and a missing last \r stay as they were.
 func (m *Message) Encode() []byte { return []byte(m.text) }
 
+// AppendTo appends the message to dst as Encode gives it.
+func (m *Message) AppendTo(dst []byte) []byte { return append(dst, m.text...) }
+
 // nth returns the n-th segment of that name, 1-based.
 func (m *Message) nth(name string, n int) Segment {
 	for i := range m.segs {
@@ -91,8 +117,9 @@ func (m *Message) nth(name string, n int) Segment {
 
 // is reports whether segment i has that name.
 func (m *Message) is(i int, name string) bool {
-	s := m.segs[i]
-	return len(name) == 3 && s.end-s.start >= 3 && strings.EqualFold(m.text[s.start:s.start+3], name)
+	at := m.segs[i].start // a segment has a name of three characters
+	have := m.text[at : at+3]
+	return have == name || len(name) == 3 && strings.EqualFold(have, name)
 }
 
 // occurrence returns which of its name segment i is, 1-based.

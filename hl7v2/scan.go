@@ -1,9 +1,6 @@
 package hl7v2
 
-import (
-	"bytes"
-	"strings"
-)
+import "strings"
 
 const byteOrderMark = "\xef\xbb\xbf"
 
@@ -14,49 +11,65 @@ const (
 	segmentEnd
 )
 
-// index notes where segments and fields begin, from offset lead on.
+// index notes where segments and fields begin, from offset lead on. One pass over the bytes by a table
+// of classes: fields are short, and a search for each separator would cost a call each.
 func (m *Message) index(lead int) error {
 	var class [256]uint8
 	class[m.delims.Field] = fieldEnd
 	class['\r'] = segmentEnd
-	m.fields = make([]uint32, 0, strings.Count(m.text, string(rune(m.delims.Field))))
-	m.segs = make([]span, 0, min(strings.Count(m.text, "\r")+1, MaxSegments))
+	if cap(m.fields) == 0 {
+		m.fields = make([]uint32, 0, strings.Count(m.text, string(rune(m.delims.Field))))
+		m.segs = make([]span, 0, min(strings.Count(m.text, "\r")+1, MaxSegments))
+	}
 
+	text, fields := m.text, m.fields
 	start, first := lead, 0
-	for i := lead; i < len(m.text); i++ {
-		switch class[m.text[i]] {
+	for i := lead; i < len(text); i++ {
+		switch class[text[i]] {
 		case fieldEnd:
-			m.fields = append(m.fields, uint32(i))
+			fields = append(fields, uint32(i))
 		case segmentEnd:
-			if err := m.addSegment(start, i, first); err != nil {
+			if err := m.addSegment(start, i, first, len(fields)); err != nil {
 				return err
 			}
-			start, first = i+1, len(m.fields)
+			start, first = i+1, len(fields)
 		}
 	}
-	return m.addSegment(start, len(m.text), first)
+	m.fields = fields
+	return m.addSegment(start, len(text), first, len(fields))
 }
 
 // addSegment checks the form of one line and adds it; a blank line is passed over.
-func (m *Message) addSegment(start, end, first int) error {
+func (m *Message) addSegment(start, end, first, last int) error {
 	line := m.text[start:end]
-	if strings.TrimSpace(line) == "" {
-		return nil
-	}
 	if !isSegment(line, m.delims.Field) {
+		if strings.TrimSpace(line) == "" {
+			return nil
+		}
 		return &ParseError{
 			Segment: nameOf(line), Sequence: m.count(nameOf(line)) + 1, Code: CodeDataType,
 			Reason: "a line is not a segment: a three-character name and the field separator of MSH-1 are expected",
 		}
 	}
-	if len(m.segs) > 0 && strings.EqualFold(line[:3], "MSH") {
+	shift := shiftOf(line[:3])
+	if shift == 1 && len(m.segs) > 0 && strings.EqualFold(line[:3], "MSH") {
 		return &ParseError{Segment: "MSH", Sequence: m.count("MSH") + 1, Code: CodeSequence, Reason: "a second message begins here"}
 	}
 	if len(m.segs) == MaxSegments {
 		return &ParseError{Segment: strings.ToUpper(line[:3]), Code: CodeInternal, Reason: "more segments than the limit"}
 	}
-	m.segs = append(m.segs, span{uint32(start), uint32(end), uint32(first), uint32(len(m.fields))})
+	m.segs = append(m.segs, span{uint32(start), uint32(end), uint32(first), uint32(last), shift})
 	return nil
+}
+
+// shiftOf is 1 for the header segments, whose first field is the separator.
+func shiftOf(name string) uint32 {
+	if last := name[2] | 0x20; last == 'h' || last == 's' { // of nothing else is more asked
+		if strings.EqualFold(name, "MSH") || strings.EqualFold(name, "FHS") || strings.EqualFold(name, "BHS") {
+			return 1
+		}
+	}
+	return 0
 }
 
 // count returns how many segments of that name there are so far.
@@ -102,13 +115,13 @@ func leading[T string | []byte](data T) int {
 
 // normalise returns the text with \n and \r\n as \r. In a message whose header ends in a lone \r,
 // a \n stays as it is where no segment follows: there it is text that a sender failed to escape.
-func normalise(data []byte, lead int, field byte) string {
-	if bytes.IndexByte(data, '\n') < 0 {
-		return string(data)
+func normalise(data string, lead int, field byte) string {
+	if strings.IndexByte(data, '\n') < 0 {
+		return data
 	}
 	hard := endsInReturn(data[lead:])
 	out := make([]byte, 0, len(data))
-	for i := range data {
+	for i := range len(data) {
 		switch {
 		case data[i] != '\n':
 			out = append(out, data[i])
@@ -124,13 +137,13 @@ func normalise(data []byte, lead int, field byte) string {
 }
 
 // endsInReturn reports whether the first line ends in a lone \r.
-func endsInReturn(data []byte) bool {
-	i := bytes.IndexAny(data, "\r\n")
+func endsInReturn(data string) bool {
+	i := strings.IndexAny(data, "\r\n")
 	return i >= 0 && data[i] == '\r' && (i+1 == len(data) || data[i+1] != '\n')
 }
 
 // breaksAfter reports whether what follows a \n is the end, a blank line or a segment.
-func breaksAfter(rest []byte, field byte) bool {
+func breaksAfter(rest string, field byte) bool {
 	line := rest[:lineEnd(rest, 0)]
 	return len(line) == 0 || isSegment(line, field)
 }

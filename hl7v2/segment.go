@@ -49,8 +49,8 @@ func (s Segment) FieldCount() int {
 	if !s.Valid() {
 		return 0
 	}
-	at := s.m.segs[s.i]
-	return int(at.last-at.first) + s.shift()
+	at := &s.m.segs[s.i]
+	return int(at.last - at.first + at.shift)
 }
 
 // Field returns field n, 1-based. MSH-1 is the separator itself, MSH-2 the encoding characters
@@ -59,25 +59,16 @@ func (s Segment) Field(n int) Field {
 	if n < 1 || n > s.FieldCount() {
 		return Field{}
 	}
-	shift := s.shift()
-	if shift == 1 && n == 1 {
-		return Field{raw: s.Raw()[3:4], literal: true}
+	at := &s.m.segs[s.i]
+	k := at.first + uint32(n) - 1 - at.shift
+	if at.shift == 1 && n == 1 {
+		return Field{raw: s.m.text[at.start+3 : at.start+4], literal: true}
 	}
-	at := s.m.segs[s.i]
-	k := at.first + uint32(n-1-shift)
 	end := at.end
 	if k+1 < at.last {
 		end = s.m.fields[k+1]
 	}
-	return Field{raw: s.m.text[s.m.fields[k]+1 : end], d: &s.m.delims, literal: shift == 1 && n == 2}
-}
-
-// shift is 1 for the header segments, whose first field is the separator.
-func (s Segment) shift() int {
-	if s.m.is(s.i, "MSH") || s.m.is(s.i, "FHS") || s.m.is(s.i, "BHS") {
-		return 1
-	}
-	return 0
+	return Field{raw: s.m.text[s.m.fields[k]+1 : end], d: &s.m.delims, literal: at.shift == 1 && n == 2}
 }
 
 // Field is one field with its repetitions. The zero Field is absent.

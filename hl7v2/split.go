@@ -68,9 +68,9 @@ func begins(line []byte, name string) bool {
 }
 
 // lineEnd returns the offset of the \r or \n that ends the line at offset at, or the length.
-func lineEnd(data []byte, at int) int {
-	if i := bytes.IndexAny(data[at:], "\r\n"); i >= 0 {
-		return at + i
+func lineEnd[T string | []byte](data T, at int) int {
+	for at < len(data) && data[at] != '\r' && data[at] != '\n' {
+		at++
 	}
-	return len(data)
+	return at
 }
