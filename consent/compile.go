@@ -3,6 +3,7 @@ package consent
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"caregate/fhir"
@@ -47,8 +48,28 @@ func compile(f Filed) *directive {
 	}
 	d.signature(n)
 	d.rules(n)
-	d.fingerprint = string(n.Get("policy").JSON()) + string(n.Get("policyRule").JSON()) + string(n.Get("provision").JSON())
+	d.fingerprint = canonical(n.Get("policy")) + canonical(n.Get("policyRule")) + canonical(n.Get("provision"))
 	return d
+}
+
+// canonical writes an element without regard to the order of members and items: every list
+// of a provision is a set, so two forms that list the same purposes in another order are one.
+func canonical(n *fhir.Node) string {
+	var parts []string
+	switch n.Kind() {
+	case fhir.Object:
+		for name, m := range n.Members() {
+			parts = append(parts, strconv.Quote(name)+":"+canonical(m))
+		}
+	case fhir.Array:
+		for _, item := range n.Items() {
+			parts = append(parts, canonical(item))
+		}
+	default:
+		return string(n.JSON())
+	}
+	slices.Sort(parts)
+	return "[" + strings.Join(parts, ",") + "]"
 }
 
 func (d *directive) problem(path, text string) {

@@ -102,7 +102,8 @@ type ScenarioAnswer struct {
 	Reasons          map[string]string `json:"reasons"` // reference -> reason code
 }
 
-// Facts turns a scenario into a request. A Consent or resource that is not strict JSON is an error.
+// Facts turns a scenario into a request. A Consent that is no FHIR JSON is one that nobody can
+// read, and blocks; such a record has a label that nobody knows, and stays.
 func (s *Scenario) Facts() (consent.Request, error) {
 	zone, err := time.LoadLocation(s.Timezone)
 	if err != nil {
@@ -120,21 +121,38 @@ func (s *Scenario) Facts() (consent.Request, error) {
 			Start: g.Start, End: g.End, Endangerment: g.Endangerment, Source: s.ID,
 		})
 	}
-	for i, raw := range s.Consents {
+	for _, raw := range s.Consents {
 		n, err := fhir.Parse(raw)
 		if err != nil {
-			return r, fmt.Errorf("consents[%d]: %w", i, err)
+			n = fhir.NewResource("Consent")
 		}
 		r.Consents = append(r.Consents, consent.File(n, "1"))
 	}
 	for i, raw := range s.Resources {
 		n, err := fhir.Parse(raw)
 		if err != nil {
+			n, err = unreadable(raw)
+		}
+		if err != nil {
 			return r, fmt.Errorf("resources[%d]: %w", i, err)
 		}
 		r.Resources = append(r.Resources, consent.Resource{Ref: n.Ref(), Node: n})
 	}
 	return r, nil
+}
+
+// unreadable stands for a record that is no FHIR JSON: its type and id, and a label that no law knows.
+func unreadable(raw json.RawMessage) (*fhir.Node, error) {
+	var head struct {
+		ResourceType string `json:"resourceType"`
+		ID           string `json:"id"`
+	}
+	if err := json.Unmarshal(raw, &head); err != nil || head.ResourceType == "" || head.ID == "" {
+		return nil, fmt.Errorf("has no readable type and id")
+	}
+	label := fhir.NewObject().SetText("system", "urn:unreadable").SetText("code", "unreadable")
+	return fhir.NewResource(head.ResourceType).SetText("id", head.ID).
+		Set("meta", fhir.NewObject().Set("security", fhir.NewArray(label))), nil
 }
 
 func (p *ScenarioPatient) child() consent.Child {
