@@ -1,6 +1,9 @@
 package hl7v2
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 const byteOrderMark = "\xef\xbb\xbf"
 
@@ -114,7 +117,7 @@ func leading[T string | []byte](data T) int {
 }
 
 // normalise returns the text with \n and \r\n as \r. In a message whose header ends in a lone \r,
-// a \n stays as it is where no segment follows: there it is text that a sender failed to escape.
+// a \n within a line stays as it is where no segment follows: there it is text that a sender failed to escape.
 func normalise(data string, lead int, field byte) string {
 	if strings.IndexByte(data, '\n') < 0 {
 		return data
@@ -127,7 +130,7 @@ func normalise(data string, lead int, field byte) string {
 			out = append(out, data[i])
 		case i > 0 && data[i-1] == '\r':
 			// the \r stands already
-		case hard && !breaksAfter(data[i+1:], field):
+		case hard && !bytes.HasSuffix(out, []byte{'\r'}) && !breaksAfter(data[i+1:], field):
 			out = append(out, '\n')
 		default:
 			out = append(out, '\r')
@@ -145,7 +148,7 @@ func endsInReturn(data string) bool {
 // breaksAfter reports whether what follows a \n is the end, a blank line or a segment.
 func breaksAfter(rest string, field byte) bool {
 	line := rest[:lineEnd(rest, 0)]
-	return len(line) == 0 || isSegment(line, field)
+	return line == "" || isSegment(line, field)
 }
 
 func isLetter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
