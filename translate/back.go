@@ -135,7 +135,7 @@ func (j *job) backRow(f *frame, r *row, root *fhir.Node) []string {
 	}
 	var reps []string
 	for _, p := range j.ours(f, r, root) {
-		c := &call{j: j, f: f, args: r.args, location: j.where(r, root)}
+		c := &call{j: j, f: f, args: r.args, location: j.where(r, root), field: r.field}
 		if last := r.lastName(); strings.HasSuffix(last, "[x]") {
 			c.choice = strings.TrimPrefix(p.name, strings.TrimSuffix(last, "[x]"))
 		}
@@ -185,7 +185,11 @@ func (j *job) ours(f *frame, r *row, root *fhir.Node) []place {
 		if r.arg0() == "patient" && !j.mayLeave(p.node) {
 			continue
 		}
-		if _, mine := p.carried(name); !mine && len(r.target.steps) > 0 {
+		mine, other := j.markedFor(f, r, p)
+		if other || (mine && !j.wayBack && r.arg0() == "patient" && !r.target.steps[len(r.target.steps)-1].matches(p.node)) {
+			continue // of an identifier that must not leave the mark does not decide
+		}
+		if _, carried := p.carried(name); !carried && !mine && len(r.target.steps) > 0 {
 			last := r.target.steps[len(r.target.steps)-1]
 			if (p.inList && p.foreign(segment, name)) || !last.matches(p.node) {
 				continue

@@ -23,6 +23,7 @@ type call struct {
 	quiet    bool   // a check: issues were reported before
 	choice   string // the suffix of value[x]
 	rep      int    // which repetition of its field, 0-based
+	field    int    // on the way back, the field that is written
 }
 
 func (c *call) arg(i int) string {
@@ -369,14 +370,15 @@ func (constantConverter) from(c *call, _ *fhir.Node) value {
 	return parseValue(strings.Join(c.args, ","))
 }
 
-// sameConverter stands for a field that repeats what another field of the message already said.
+// sameConverter stands for a field that repeats what another field of the message already
+// said: to a partner always, in a message that is rebuilt only where it stood.
 type sameConverter struct{}
 
 func (sameConverter) to(*call, value) *fhir.Node { return nil }
 
-func (sameConverter) from(c *call, _ *fhir.Node) value {
+func (sameConverter) from(c *call, n *fhir.Node) value {
 	ref, ok := parseRef(c.arg(0))
-	if !ok {
+	if !ok || (c.j.wayBack && !c.j.saysToo(n, c.j.carrierName(c.f, c.field))) {
 		return nil
 	}
 	return parseValue(c.j.nearest(c.f, ref.segment).field(ref.field))

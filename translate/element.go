@@ -59,31 +59,27 @@ type place struct {
 	name   string     // member of parent
 	node   *fhir.Node // the element; nil for a primitive that has no value
 	inList bool       // node is an item of the list parent.name
+	item   *fhir.Node // the innermost item of a list that the element is, or stands in
 }
 
 // put writes node at the target and returns where it stands; ok is false where another
 // repetition already stands there. A nil node only finds the place.
 func (t target) put(root, node *fhir.Node, choice string) (place, bool) {
-	cur := root
+	cur, item := root, (*fhir.Node)(nil)
 	for i, s := range t.steps {
 		if i == len(t.steps)-1 {
-			return s.putLast(cur, node, choice)
+			p, ok := s.putLast(cur, node, choice)
+			if !p.inList {
+				p.item = item
+			}
+			return p, ok
 		}
 		cur = s.descend(cur)
-	}
-	return place{parent: root, node: root}, true
-}
-
-// putOnce is put for what a list holds once only, whoever says it: a security label.
-func (t target) putOnce(r *row, root, node *fhir.Node, choice string) (place, bool) {
-	if r.mapName == "label" && node != nil && r.repeats() {
-		for _, p := range t.find(root) {
-			if same(p.bare(), node) {
-				return p, true
-			}
+		if s.kind == appended || s.kind == picked || s.kind == indexed {
+			item = cur
 		}
 	}
-	return t.put(root, node, choice)
+	return place{parent: root, node: root}, true
 }
 
 // opens tells whether the path makes an item of a list on its way, which must not be for nothing.
@@ -139,7 +135,7 @@ func (s step) putLast(cur, node *fhir.Node, choice string) (place, bool) {
 		if node != nil {
 			cur.Add(name, node)
 		}
-		return place{parent: cur, name: name, node: node, inList: true}, true
+		return place{parent: cur, name: name, node: node, inList: true, item: node}, true
 	default:
 		if cur.Get(name) != nil {
 			return place{}, false
@@ -154,26 +150,22 @@ func (s step) putLast(cur, node *fhir.Node, choice string) (place, bool) {
 // find returns every element that the target names under root, in order, also a
 // primitive that has nothing but extensions.
 func (t target) find(root *fhir.Node) []place {
-	nodes := []*fhir.Node{root}
+	at := []place{{parent: root, node: root}}
 	for i, s := range t.steps {
-		if i == len(t.steps)-1 {
-			var out []place
-			for _, n := range nodes {
-				out = append(out, s.places(n)...)
-			}
-			return out
-		}
-		var next []*fhir.Node
-		for _, n := range nodes {
-			for _, p := range s.places(n) {
-				if s.matches(p.node) {
-					next = append(next, p.node)
+		var next []place
+		for _, from := range at {
+			for _, p := range s.places(from.node) {
+				if !p.inList {
+					p.item = from.item
+				}
+				if i == len(t.steps)-1 || s.matches(p.node) {
+					next = append(next, p)
 				}
 			}
 		}
-		nodes = next
+		at = next
 	}
-	return []place{{parent: root, node: root}}
+	return at
 }
 
 // places returns what the step names under one node.
@@ -195,7 +187,7 @@ func (s step) places(n *fhir.Node) []place {
 		if s.kind == indexed && i != s.index {
 			continue
 		}
-		out = append(out, place{parent: n, name: s.name, node: item, inList: true})
+		out = append(out, place{parent: n, name: s.name, node: item, inList: true, item: item})
 	}
 	return out
 }
@@ -397,8 +389,17 @@ func (p place) foreign(segment, location string) bool {
 	return false
 }
 
-// bare returns a copy of the element without carriers, nil where nothing is left.
-func (p place) bare() *fhir.Node { return stripped(p.node) }
+// bare returns a copy of the element without carriers and mark, nil where nothing is left.
+func (p place) bare() *fhir.Node {
+	n := stripped(p.node)
+	if n != p.node && n.ResourceType() == "" && marksOf(n.ID()) != nil {
+		n.Remove("id")
+		if n.Len() == 0 {
+			return nil
+		}
+	}
+	return n
+}
 
 func stripped(n *fhir.Node) *fhir.Node {
 	switch n.Kind() {

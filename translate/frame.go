@@ -10,17 +10,19 @@ import (
 
 // job is the state of one translation, in either direction.
 type job struct {
-	p       *Profile
-	maps    *maps
-	trigger string              // "I12"
-	segs    []*segment          // the message: all of it on the way to FHIR, what is written so far on the way back
-	firsts  map[string]*segment // the first of each name
-	singles map[string]*fhir.Node
-	issues  []Issue
-	index   map[*fhir.Node]map[string]map[int]string // what resources carry
-	places  map[*fhir.Node]string                    // where a resource stands in the Bundle, on the way back
-	many    map[string]bool                          // of these the message may have several, whatever single says
-	wayBack bool                                     // no Meta: the message is rebuilt as it came, not sent to a partner
+	p         *Profile
+	maps      *maps
+	trigger   string              // "I12"
+	segs      []*segment          // the message: all of it on the way to FHIR, what is written so far on the way back
+	firsts    map[string]*segment // the first of each name
+	singles   map[string]*fhir.Node
+	issues    []Issue
+	index     map[*fhir.Node]map[string]map[int]string // what resources carry
+	places    map[*fhir.Node]string                    // where a resource stands in the Bundle, on the way back
+	many      map[string]bool                          // of these the message may have several, whatever single says
+	wayBack   bool                                     // no Meta: the message is rebuilt as it came, not sent to a partner
+	marked    map[*fhir.Node][]string                  // the fields that the marks in a resource name
+	structure *structure                               // of the message
 }
 
 // single names the resources of which a message has one, so that any segment may refer to it.

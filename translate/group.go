@@ -2,6 +2,7 @@ package translate
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -11,7 +12,16 @@ import (
 // group marks an element of a segment that stands under another than the first of its
 // kind: Element.id "RGS2-AIP3" says the third AIP under the second RGS. The second
 // argument of the row is the name of the segment whose first is meant without a mark.
-func (f *frame) group(r *row, item *fhir.Node) {
+// Where the structure has the table under several segments, "OBR-NTE" says under which.
+func (b *builder) group(f *frame, r *row, root, item *fhir.Node) {
+	if len(r.args) < 2 && f.parent != nil && len(b.structure.parents[f.table.name]) > 1 {
+		name := f.parent.under(root) + "-" + f.seg.name
+		if f.ordinal > 1 {
+			name += "(" + itoa(f.ordinal) + ")"
+		}
+		b.setMark(root, item, name, "")
+		return
+	}
 	if len(r.args) < 2 || f.parent == nil || (f.parent.seg.name == r.args[1] && f.parent.seg.seq == 1) {
 		return
 	}
@@ -21,7 +31,7 @@ func (f *frame) group(r *row, item *fhir.Node) {
 func groupName(f *frame) string { return f.seg.name + itoa(f.seg.seq) + "-" }
 
 // picks tells whether an element is one that the table makes, under that parent.
-func (t *table) picks(item *fhir.Node, parent *frame) bool {
+func (j *job) picks(t *table, item *fhir.Node, parent *frame) bool {
 	for i := range t.rows {
 		r := &t.rows[i]
 		if r.mapName != "element" {
@@ -30,9 +40,35 @@ func (t *table) picks(item *fhir.Node, parent *frame) bool {
 		if len(r.target.steps) > 0 && !r.target.steps[len(r.target.steps)-1].matches(item) {
 			return false
 		}
-		return len(r.args) < 2 || inGroup(item.ID(), r.args[1], parent)
+		if marks := marksOf(item.ID()); len(marks) > 0 {
+			return marks[0][:3] == t.segment // a field of another segment said it
+		}
+		if len(r.args) < 2 {
+			return j.isUnder(t, item, parent)
+		}
+		return inGroup(item.ID(), r.args[1], parent)
 	}
 	return true
+}
+
+var underForm = regexp.MustCompile(`^([A-Z][A-Z0-9]{2})((\([0-9]+\))?)-[A-Z][A-Z0-9]{2}(\([0-9]+\))?(\.[a-zA-Z]*)?$`)
+
+// under names a segment for what stands under it: counted where the resource is not its own.
+func (f *frame) under(root *fhir.Node) string {
+	if f.ordinal > 1 && f.main() != root {
+		return f.seg.name + "(" + itoa(f.ordinal) + ")"
+	}
+	return f.seg.name
+}
+
+// isUnder tells whether an element may stand under that segment: its mark says so, or it
+// has none that is known here.
+func (j *job) isUnder(t *table, item *fhir.Node, parent *frame) bool {
+	m := underForm.FindStringSubmatch(item.ID())
+	if m == nil || parent == nil || !slices.Contains(j.structure.parents[t.name], m[1]) {
+		return true
+	}
+	return m[1]+m[2] == parent.seg.name || m[1]+m[2] == parent.seg.name+"("+itoa(parent.ordinal)+")"
 }
 
 func inGroup(id, first string, parent *frame) bool {
@@ -56,7 +92,7 @@ func (w *writer) groups(r *structureRow, parent *frame) []*frame {
 		for _, spec := range child.find {
 			name, path, _ := strings.Cut(spec, ".")
 			for _, item := range w.items(parent, name, path) {
-				if !w.used[item] && w.maps.segments[child.table].picks(item, nil) {
+				if !w.used[item] && w.picks(w.maps.segments[child.table], item, nil) {
 					seqs = append(seqs, groupNumber(item.ID(), r.segment))
 				}
 			}

@@ -69,6 +69,10 @@ type structure struct {
 	name string
 	rows []structureRow
 	many map[string]bool // resources of which such a message may have several
+
+	claims  map[string][]claimant // the rows that take items of a list on the way back
+	fields  map[string]bool       // "ORC-2": the fields that are written back
+	parents map[string][]string   // the segments that a table stands under
 }
 
 type structureRow struct {
@@ -98,6 +102,9 @@ func loadMaps() (*maps, error) {
 		}
 		return nil
 	})
+	for _, s := range m.structures {
+		s.noteRows(m.segments)
+	}
 	return m, err
 }
 

@@ -37,8 +37,8 @@ func ToFHIR(m *hl7v2.Message, p Profile) (Result, error) {
 		s = maps.structures["ANY"]
 		j.report("MSH-9", IssueUnmapped, "message structure has no table yet; only MSH, MSA and PID are read")
 	}
-	j.many = s.many
-	b := &builder{job: j, latest: map[string]int{}, counts: map[counted]int{}, ids: map[string]*fhir.Node{}, again: map[string]int{}, linked: map[linked]bool{}, used: map[opened]bool{}}
+	j.many, j.structure = s.many, s
+	b := &builder{job: j, origins: map[*fhir.Node]string{}, latest: map[string]int{}, counts: map[counted]int{}, ids: map[string]*fhir.Node{}, again: map[string]int{}, linked: map[linked]bool{}, used: map[opened]bool{}}
 	b.build(s)
 	leaves := b.account()
 	return Result{Bundle: b.bundle(), Issues: once(j.issues), Leaves: leaves}, nil
@@ -60,14 +60,15 @@ func once(issues []Issue) []Issue {
 // builder makes the resources of one message.
 type builder struct {
 	*job
-	frames []*frame
-	latest map[string]int        // segment or table name -> the frame that has it last
-	counts map[counted]int       // how many of a segment stand under a frame
-	ids    map[string]*fhir.Node // "Type/id" -> resource
-	linked map[linked]bool       // references that are set
-	again  map[string]int        // "Type/id" -> how many different resources had that key
-	whole  []*fhir.Node          // segments carried whole
-	used   map[opened]bool       // tables that have read a segment
+	frames  []*frame
+	latest  map[string]int        // segment or table name -> the frame that has it last
+	counts  map[counted]int       // how many of a segment stand under a frame
+	ids     map[string]*fhir.Node // "Type/id" -> resource
+	linked  map[linked]bool       // references that are set
+	again   map[string]int        // "Type/id" -> how many different resources had that key
+	whole   []*fhir.Node          // segments carried whole
+	used    map[opened]bool       // tables that have read a segment
+	origins map[*fhir.Node]string // the field that said an item of a list
 }
 
 // opened is a table that read a segment under a frame.
@@ -109,6 +110,11 @@ func (b *builder) build(s *structure) {
 	for _, f := range b.frames {
 		if f.table != nil {
 			b.fill(f)
+		}
+	}
+	for _, f := range b.frames {
+		if f.table != nil {
+			b.twins(f)
 		}
 	}
 	for _, f := range b.frames {
@@ -200,7 +206,7 @@ func (b *builder) make(f *frame) {
 				item := fhir.NewObject()
 				r.target.put(root, item, "")
 				f.bind(r.args[0], item, true)
-				f.group(r, item)
+				b.group(f, r, root, item)
 			}
 		case "contained":
 			b.contained(f, r)
@@ -323,7 +329,10 @@ func (b *builder) mapField(f *frame, r *row, root *fhir.Node) {
 			f.marks[r.field] = append(f.marks[r.field], mark{rep: i, row: r, whole: true})
 			continue
 		}
-		p, ok := r.target.putOnce(r, root, n, c.choice)
+		p, ok := b.putOnce(f, r, root, n, c.choice)
+		if ok && n != nil {
+			b.mark(f, r, root, p, i)
+		}
 		if !ok && i == 0 {
 			p, ok = b.join(r, root, p, n)
 		}
@@ -336,6 +345,23 @@ func (b *builder) mapField(f *frame, r *row, root *fhir.Node) {
 			return
 		}
 	}
+}
+
+// putOnce is put, and for what a list holds once only, whoever says it (a security
+// label), the one that is there already.
+func (b *builder) putOnce(f *frame, r *row, root, node *fhir.Node, choice string) (place, bool) {
+	if r.mapName == "label" && node != nil && r.repeats() {
+		for _, p := range r.target.find(root) {
+			if !same(p.bare(), node) {
+				continue
+			}
+			if first := b.origins[p.node]; first != "" && first != b.carrierName(f, r.field) {
+				b.sayToo(root, p.node, first, b.carrierName(f, r.field), p.name)
+			}
+			return p, true
+		}
+	}
+	return r.target.put(root, node, choice)
 }
 
 // join adds a part to the element that other fields have made.

@@ -31,7 +31,7 @@ func ToV2(bundle *fhir.Node, p Profile, m Meta) ([]byte, []Issue, error) {
 	if s == nil || (!p.allows(structure) && !p.allows(s.name)) {
 		return nil, nil, ErrStructure
 	}
-	w.structure, w.many = s, s.many
+	w.job.structure, w.many = s, s.many
 	for name := range s.many {
 		if len(w.ofType(name)) > 1 {
 			w.singles[name] = nil
@@ -48,14 +48,13 @@ func ToV2(bundle *fhir.Node, p Profile, m Meta) ([]byte, []Issue, error) {
 // writer renders one Bundle.
 type writer struct {
 	*job
-	meta      Meta
-	structure *structure
-	all       []*fhir.Node
-	index     map[*fhir.Node]int
-	used      map[*fhir.Node]bool
-	spoken    map[*fhir.Node]*frame // the segment that a resource was written as
-	byRef     map[string]*fhir.Node // "Type/id" and fullUrl
-	seqs      map[string]int
+	meta   Meta
+	all    []*fhir.Node
+	index  map[*fhir.Node]int
+	used   map[*fhir.Node]bool
+	spoken map[*fhir.Node]*frame // the segment that a resource was written as
+	byRef  map[string]*fhir.Node // "Type/id" and fullUrl
+	seqs   map[string]int
 }
 
 // gather indexes the Bundle and picks the resources of which a message has one.
@@ -247,6 +246,7 @@ func (w *writer) found(r *structureRow, parent *frame) []*fhir.Node {
 			out = append(out, w.each(parent, name, path)...)
 			continue
 		}
+		spec, marked := strings.CutPrefix(spec, "=")
 		name, rest, isPath := strings.Cut(spec, ".")
 		if !isPath {
 			out = append(out, w.free(name)...)
@@ -258,7 +258,7 @@ func (w *writer) found(r *structureRow, parent *frame) []*fhir.Node {
 			} else if item.Get("reference") != nil {
 				continue
 			}
-			if item.ResourceType() == "" && !w.maps.segments[r.table].picks(item, parent) {
+			if item.ResourceType() == "" && !w.picks(w.maps.segments[r.table], item, parent) || marked && !underForm.MatchString(item.ID()) {
 				continue
 			}
 			if item.ResourceType() == "" || item.ResourceType() == want || want == "PractitionerRole" {
