@@ -50,7 +50,7 @@ func TestTables(t *testing.T) {
 			}
 		}
 	}
-	if rows, err := Coverage(); err != nil || len(rows) < 150 {
+	if rows, err := Rows(); err != nil || len(rows) < 150 {
 		t.Errorf("coverage: %d rows, %v", len(rows), err)
 	}
 	deviations, err := Deviations()

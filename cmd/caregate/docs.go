@@ -6,15 +6,26 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"caregate/config/workbench"
 )
 
 //go:generate go run . docs ../../docs/cli.md
+//go:generate go run . docs --coverage ../../docs/coverage.md
 
 type docsCmd struct {
-	File string `arg:"" help:"File to write."`
+	File     string `arg:"" help:"File to write."`
+	Coverage bool   `help:"Write the matrix of the maps instead."`
 }
 
 func (c *docsCmd) Run(s *session) error {
+	if c.Coverage {
+		page, err := workbench.CoveragePage()
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(c.File, page, 0o600)
+	}
 	return os.WriteFile(c.File, []byte(manual(s.model)), 0o600)
 }
 

@@ -81,7 +81,7 @@ type translateCmd struct {
 	Profile  string `help:"Profile of the HL7 v2 side." placeholder:"FILE"`
 	Issues   string `help:"Write what was not understood here; to stderr where absent." placeholder:"FILE"`
 	Why      string `help:"Instead of the result: where the values at a path went." placeholder:"PATH"`
-	Coverage bool   `help:"Instead of the result: how many values went where."`
+	Coverage bool   `help:"Without FILE: the matrix of the tables, what becomes of every field; --why limits it to a segment or field. With FILE: how many of its values went where."`
 	Dir      string `help:"Translate every file of a directory." placeholder:"IN"`
 	Out      string `help:"Directory for --dir." placeholder:"OUT"`
 }
@@ -89,6 +89,8 @@ type translateCmd struct {
 // Validate holds that a file or a directory is given, and what belongs to each.
 func (c *translateCmd) Validate() error {
 	switch {
+	case c.Coverage && c.File == "" && c.Dir == "":
+		return nil
 	case (c.File == "") == (c.Dir == ""):
 		return errors.New("give FILE, or --dir IN --out OUT")
 	case (c.Dir == "") != (c.Out == ""):
@@ -98,6 +100,9 @@ func (c *translateCmd) Validate() error {
 }
 
 func (c *translateCmd) Run(s *session) error {
+	if c.Coverage && c.File == "" && c.Dir == "" {
+		return c.matrix(s)
+	}
 	profile, err := workbench.Profile(c.Profile)
 	if err != nil {
 		return usage(err)
@@ -136,6 +141,36 @@ func (c *translateCmd) Run(s *session) error {
 	}
 	_, err = s.out.Write(t.Output)
 	return err
+}
+
+// matrix prints what the tables say of every field.
+func (c *translateCmd) matrix(s *session) error {
+	m, err := workbench.Coverage(c.Why)
+	if err != nil {
+		return err
+	}
+	if len(m.Segments) == 0 {
+		return negative(fmt.Errorf("no table and no row of the guide is about %s", c.Why))
+	}
+	return s.answer(m, func() {
+		for _, segment := range m.Segments {
+			s.say("%s  %s: %d mapped, %d carried; guide: %d rows, %d followed, %d deviating, %d open", segment.Segment, segment.Name,
+				segment.Mapped, segment.Carried, segment.Guide.Rows, segment.Guide.Followed, segment.Guide.Deviating, segment.Guide.Open)
+			for _, f := range segment.Fields {
+				l := workbench.Line(f, "\n"+strings.Repeat(" ", 52))
+				s.say("  %-7s %-32.32s %-8s %s", f.Field, f.Name, f.State, firstOf(l.Targets, "-"))
+				if l.Guide != "" || l.Source != "" {
+					s.say("%52sfrom %s; guide: %s", "", firstOf(l.Source, "no row"), firstOf(l.Guide, "nothing"))
+				}
+				if f.Deviates != "" {
+					s.say("%52sdeviates: %s", "", f.Deviates)
+				}
+			}
+		}
+		for _, line := range workbench.CoverageHead(m) {
+			s.say("%s", line)
+		}
+	})
 }
 
 func (c *translateCmd) issues(s *session, t workbench.Translation) error {

@@ -288,7 +288,7 @@ func change(text *string, by byte, n int, edit func(*string)) {
 // targetsOf are the elements that the tables name for a field, without positions.
 func targetsOf(t *testing.T) map[string][]string {
 	t.Helper()
-	rows, err := translate.Coverage()
+	rows, err := translate.Rows()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ type ownRow struct {
 // ownRows returns the rows of the segment tables whose source is ours, fields only.
 func ownRows(t *testing.T) map[string][]*ownRow {
 	t.Helper()
-	rows, err := translate.Coverage()
+	rows, err := translate.Rows()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -148,7 +148,7 @@ func printAccounts(t *testing.T, file, name string, m map[string]*accounting) {
 // tableFields returns the fields that some table reads into FHIR.
 func tableFields(t *testing.T) map[string]bool {
 	t.Helper()
-	rows, err := translate.Coverage()
+	rows, err := translate.Rows()
 	if err != nil {
 		t.Fatal(err)
 	}

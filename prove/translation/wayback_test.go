@@ -175,7 +175,7 @@ func extraLeaves(back, sent *hl7v2.Message, where tally) int {
 // homeFields are the fields that a table puts into a FHIR element and takes back from it.
 func homeFields(t *testing.T) map[string]bool {
 	t.Helper()
-	rows, err := translate.Coverage()
+	rows, err := translate.Rows()
 	if err != nil {
 		t.Fatal(err)
 	}
