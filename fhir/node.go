@@ -5,6 +5,7 @@ package fhir
 
 import (
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -42,10 +43,28 @@ func NewNumber(text string) *Node { return &Node{kind: Number, text: text} }
 func NewBool(b bool) *Node { return &Node{kind: Bool, text: strconv.FormatBool(b)} }
 
 // NewArray returns a JSON array of the items.
-func NewArray(items ...*Node) *Node { return &Node{kind: Array, members: items} }
+func NewArray(items ...*Node) *Node {
+	if len(items) > 0 {
+		return &Node{kind: Array, members: items}
+	}
+	room := &struct {
+		Node
+		items [1]*Node
+	}{Node: Node{kind: Array}} // most lists of a resource have one item
+	room.members = room.items[:0]
+	return &room.Node
+}
 
 // NewObject returns an empty JSON object.
-func NewObject() *Node { return &Node{kind: Object} }
+func NewObject() *Node {
+	room := &struct {
+		Node
+		names   [4]string
+		members [4]*Node
+	}{Node: Node{kind: Object}} // most elements have no more than four members: one allocation
+	room.Node.names, room.Node.members = room.names[:0], room.members[:0]
+	return &room.Node
+}
 
 // NewResource returns an object whose first member is the resourceType.
 func NewResource(resourceType string) *Node {
@@ -183,13 +202,19 @@ func (n *Node) KeepItems(keep func(*Node) bool) {
 	if n == nil || n.kind != Array {
 		return
 	}
-	kept := make([]*Node, 0, len(n.members))
-	for _, item := range n.members {
+	for i, item := range n.members {
 		if keep(item) {
-			kept = append(kept, item)
+			continue
 		}
+		kept := slices.Clone(n.members[:i]) // somebody may be reading the old list
+		for _, item := range n.members[i+1:] {
+			if keep(item) {
+				kept = append(kept, item)
+			}
+		}
+		n.members = kept
+		return
 	}
-	n.members = kept
 }
 
 // Clone returns a deep copy.

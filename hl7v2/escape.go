@@ -15,12 +15,15 @@ func Escape(s string, d Delimiters) string {
 	if s == null && d.Escape != 0 {
 		return string(d.Escape) + "X22" + string(d.Escape) + `"`
 	}
-	clean := strings.IndexFunc(s, func(r rune) bool { return r < 0x80 && d.special(byte(r)) }) < 0
-	if clean {
+	clean := 0
+	for clean < len(s) && !d.special(s[clean]) {
+		clean++
+	}
+	if clean == len(s) {
 		return s
 	}
-	out := make([]byte, 0, len(s)+16)
-	for i := range len(s) {
+	out := append(make([]byte, 0, len(s)+16), s[:clean]...)
+	for i := clean; i < len(s); i++ {
 		if d.special(s[i]) {
 			out = d.appendEscape(out, s[i])
 		} else {

@@ -3,7 +3,6 @@ package hl7v2
 import (
 	"errors"
 	"strconv"
-	"strings"
 )
 
 // Path is a place in a message, the parts of data type ERL: "PID-3[2].4.2", "OBX(2)-5".
@@ -65,25 +64,24 @@ func (p *Path) readField(s string) bool {
 
 // String returns the path in the form that ParsePath reads; first occurrences are not numbered.
 func (p Path) String() string {
-	var b strings.Builder
-	b.WriteString(p.Segment)
+	out := append(make([]byte, 0, 32), p.Segment...)
 	if p.Sequence > 1 {
-		b.WriteString("(" + strconv.Itoa(p.Sequence) + ")")
+		out = append(strconv.AppendInt(append(out, '('), int64(p.Sequence), 10), ')')
 	}
 	if p.Field == 0 {
-		return b.String()
+		return string(out)
 	}
-	b.WriteString("-" + strconv.Itoa(p.Field))
+	out = strconv.AppendInt(append(out, '-'), int64(p.Field), 10)
 	if p.Repetition > 1 {
-		b.WriteString("[" + strconv.Itoa(p.Repetition) + "]")
+		out = append(strconv.AppendInt(append(out, '['), int64(p.Repetition), 10), ']')
 	}
 	if p.Component > 0 {
-		b.WriteString("." + strconv.Itoa(p.Component))
+		out = strconv.AppendInt(append(out, '.'), int64(p.Component), 10)
 	}
 	if p.Component > 0 && p.Subcomponent > 0 {
-		b.WriteString("." + strconv.Itoa(p.Subcomponent))
+		out = strconv.AppendInt(append(out, '.'), int64(p.Subcomponent), 10)
 	}
-	return b.String()
+	return string(out)
 }
 
 // Get returns the text at a path, unescaped, "" when it is absent, null or not a path.

@@ -12,11 +12,11 @@ import (
 func itoa(n int) string { return strconv.Itoa(n) }
 
 // idSpace is the namespace of every generated id (RFC 9562 version 5).
-func idSpace() uuid.UUID { return uuid.NewSHA1(uuid.NameSpaceURL, []byte(Extensions)) }
+var idSpace = uuid.NewSHA1(uuid.NameSpaceURL, []byte(Extensions))
 
 // id returns the id of a resource with that business key.
 func (j *job) id(resourceType, key string) string {
-	return uuid.NewSHA1(idSpace(), []byte(j.p.Tenant+"\x1f"+resourceType+"\x1f"+key)).String()
+	return uuid.NewSHA1(idSpace, []byte(j.p.Tenant+"\x1f"+resourceType+"\x1f"+key)).String()
 }
 
 // key evaluates "EI(RF1-6)/MSH-10!": the first alternative whose parts are all valued.

@@ -10,7 +10,9 @@ import (
 const Extensions = "https://caregate.invalid/fhir/StructureDefinition/"
 
 // carrierURL names the carrier of one field, "…/v2-PID-18".
-func carrierURL(location string) string { return Extensions + "v2-" + location }
+func carrierURL(location string) string { return carrierBase + location }
+
+const carrierBase = Extensions + "v2-"
 
 // assumedURL marks what no field said.
 const assumedURL = Extensions + "assumed"
@@ -331,7 +333,7 @@ func (p place) carried(location string) (string, bool) {
 
 func carrierOf(home *fhir.Node, location string) (string, bool) {
 	for _, ext := range home.Get("extension").Items() {
-		if ext.Get("url").Text() == carrierURL(location) {
+		if at, ok := strings.CutPrefix(ext.Get("url").Text(), carrierBase); ok && at == location {
 			return safeRaw(ext.Get("valueString").Text()), true
 		}
 	}
@@ -346,7 +348,7 @@ func (j *job) carriers(home *fhir.Node) map[string]map[int]string {
 	}
 	fields := map[string]map[int]string{}
 	for _, ext := range home.Get("extension").Items() {
-		if location, ok := strings.CutPrefix(ext.Get("url").Text(), carrierURL("")); ok {
+		if location, ok := strings.CutPrefix(ext.Get("url").Text(), carrierBase); ok {
 			noteCarrier(fields, location, safeRaw(ext.Get("valueString").Text()))
 		}
 	}
@@ -381,27 +383,37 @@ func (j *job) carryAt(home *fhir.Node, location, raw string) {
 // foreign tells whether the element carries another field of the same segment, and so is not ours.
 func (p place) foreign(segment, location string) bool {
 	for _, ext := range p.extensionsOf(false).Get("extension").Items() {
-		url := ext.Get("url").Text()
-		if strings.HasPrefix(url, carrierURL(segment)+"-") && url != carrierURL(location) {
+		at, ok := strings.CutPrefix(ext.Get("url").Text(), carrierBase)
+		if rest, same := strings.CutPrefix(at, segment); ok && same && strings.HasPrefix(rest, "-") && at != location {
 			return true
 		}
 	}
 	return false
 }
 
-// bare returns a copy of the element without carriers and mark, nil where nothing is left.
+// bare returns the element without carriers and mark, nil where nothing is left: a copy
+// where there was something to leave out. Nobody changes it.
 func (p place) bare() *fhir.Node {
 	n := stripped(p.node)
-	if n != p.node && n.ResourceType() == "" && marksOf(n.ID()) != nil {
-		n.Remove("id")
-		if n.Len() == 0 {
-			return nil
+	if n.Kind() != fhir.Object || n.ResourceType() != "" || marksOf(n.ID()) == nil {
+		return n
+	}
+	out := fhir.NewObject()
+	for name, child := range n.Members() {
+		if name != "id" {
+			out.Set(name, child)
 		}
 	}
-	return n
+	if out.Len() == 0 {
+		return nil
+	}
+	return out
 }
 
 func stripped(n *fhir.Node) *fhir.Node {
+	if !strippable(n) {
+		return n
+	}
 	switch n.Kind() {
 	case fhir.Array:
 		out := fhir.NewArray()
@@ -415,14 +427,36 @@ func stripped(n *fhir.Node) *fhir.Node {
 	return n
 }
 
+// strippable tells whether there is a carrier, or something empty, in the element.
+func strippable(n *fhir.Node) bool {
+	for _, item := range n.Items() {
+		if strippable(item) {
+			return true
+		}
+	}
+	for name, child := range n.Members() {
+		if strippable(child) || (child.Kind() == fhir.Array && child.Len() == 0) {
+			return true
+		}
+		for _, ext := range child.Items() {
+			if name == "extension" && isCarrier(ext) {
+				return true
+			}
+		}
+	}
+	return n.Kind() == fhir.Object && n.Len() == 0
+}
+
+// isCarrier tells whether an extension carries a field.
+func isCarrier(ext *fhir.Node) bool { return strings.HasPrefix(ext.Get("url").Text(), carrierBase) }
+
 func strippedObject(n *fhir.Node) *fhir.Node {
 	out := fhir.NewObject()
 	for name, child := range n.Members() {
 		clean := stripped(child)
 		if name == "extension" {
-			clean.KeepItems(func(ext *fhir.Node) bool {
-				return !strings.HasPrefix(ext.Get("url").Text(), Extensions+"v2-")
-			})
+			clean = clean.Clone()
+			clean.KeepItems(func(ext *fhir.Node) bool { return !isCarrier(ext) })
 		}
 		if clean != nil && (clean.Kind() < fhir.Array || clean.Len() > 0) {
 			out.Set(name, clean)

@@ -160,7 +160,11 @@ func parseRef(text string) (fieldRef, bool) {
 	if ref.field, err = strconv.Atoi(num); err != nil {
 		return fieldRef{}, false
 	}
-	ref.rep, _ = strconv.Atoi(rep)
-	ref.comp, _ = strconv.Atoi(comp)
+	if rep != "" {
+		ref.rep, _ = strconv.Atoi(rep)
+	}
+	if comp != "" {
+		ref.comp, _ = strconv.Atoi(comp)
+	}
 	return ref, true
 }

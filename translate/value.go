@@ -1,6 +1,8 @@
 package translate
 
 import (
+	"bytes"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -22,9 +24,14 @@ func parseValue(raw string) value {
 	if raw == "" {
 		return nil
 	}
-	var v value
+	v := make(value, 0, strings.Count(raw, "^")+1)
+	parts := make([]string, 0, cap(v)+strings.Count(raw, "&")) // of all components
 	for comp := range strings.SplitSeq(raw, "^") {
-		v = append(v, strings.Split(comp, "&"))
+		first := len(parts)
+		for sub := range strings.SplitSeq(comp, "&") {
+			parts = append(parts, sub)
+		}
+		v = append(v, parts[first:len(parts):len(parts)])
 	}
 	return v
 }
@@ -39,6 +46,9 @@ func textValue(s string) value {
 
 // escape writes text so that nothing in it can end a field, a segment or a frame; a line end is \.br\.
 func escape(s string) string {
+	if !strings.Contains(s, "\n") {
+		return hl7v2.Escape(s, delims)
+	}
 	lines := strings.Split(s, "\n")
 	for i, line := range lines {
 		lines[i] = hl7v2.Escape(line, delims)
@@ -102,20 +112,37 @@ func (v value) setComp(c int, sub value) value {
 	return v
 }
 
+// nothing is a component that is empty; no value ever changes it.
+var nothing = []string{""}
+
 func (v value) grow(n int) value {
+	v = slices.Grow(v, max(n-len(v), 0))
 	for len(v) < n {
-		v = append(v, []string{""})
+		v = append(v, nothing)
 	}
 	return v
 }
 
 // String returns the raw text without trailing empty parts.
 func (v value) String() string {
-	comps := make([]string, len(v))
-	for i, c := range v {
-		comps[i] = strings.TrimRight(strings.Join(c, "&"), "&")
+	if len(v) == 1 && len(v[0]) == 1 {
+		return strings.TrimRight(strings.TrimRight(v[0][0], "&"), "^")
 	}
-	return strings.TrimRight(strings.Join(comps, "^"), "^")
+	var out []byte
+	for i, comp := range v {
+		if i > 0 {
+			out = append(out, '^')
+		}
+		start := len(out)
+		for k, sub := range comp {
+			if k > 0 {
+				out = append(out, '&')
+			}
+			out = append(out, sub...)
+		}
+		out = out[:start+len(bytes.TrimRight(out[start:], "&"))]
+	}
+	return string(bytes.TrimRight(out, "^"))
 }
 
 // safeRaw returns raw text of one field that a carrier brought, with everything in it
