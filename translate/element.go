@@ -84,6 +84,24 @@ func (t target) put(root, node *fhir.Node, choice string) (place, bool) {
 	return place{parent: root, node: root}, true
 }
 
+// within returns what a constant is said of, and the rest of its path: each item that the
+// last slice on the way picks, which a constant never makes; else the resource.
+func (t target) within(root *fhir.Node) (about []*fhir.Node, rest target) {
+	for i := len(t.steps) - 2; i >= 0; i-- {
+		if t.steps[i].kind != picked {
+			continue
+		}
+		items := target{steps: t.steps[:i+1]}
+		for _, p := range items.find(root) {
+			if t.steps[i].matches(p.node) {
+				about = append(about, p.node)
+			}
+		}
+		return about, target{steps: t.steps[i+1:]}
+	}
+	return []*fhir.Node{root}, t
+}
+
 // opens tells whether the path makes an item of a list on its way, which must not be for nothing.
 func (t target) opens() bool {
 	for i, s := range t.steps {

@@ -132,15 +132,6 @@ func unsay(r *row, root *fhir.Node) {
 	at.Set("_"+last.name, unsaid())
 }
 
-// every gives each element of a list that has none the member that it cannot be without.
-func every(r *row, root *fhir.Node) {
-	for _, p := range r.target.find(root) {
-		if r.target.steps[len(r.target.steps)-1].matches(p.node) && p.node.Get(r.args[0]) == nil {
-			p.node.SetText(r.args[0], r.args[1])
-		}
-	}
-}
-
 // isReference tells whether the child of an item, or the item itself, is a reference of
 // that kind: [actor=Device] a type of resource, [actor=-] a code that names none,
 // [identifier=PLAC] the kind of its number, [coded=Organization] one that a code names.

@@ -15,7 +15,7 @@ func TestTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules := []string{"new", "element", "contained", "ref", "text", "every", "unsaid", "bool", "coding", "number"}
+	rules := []string{"new", "element", "contained", "ref", "text", "unsaid", "bool", "coding", "number"}
 	for _, set := range []map[string]*table{m.segments, m.datatypes} {
 		for _, table := range set {
 			for _, r := range table.rows {

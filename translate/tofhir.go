@@ -298,17 +298,17 @@ func (b *builder) constant(f *frame, r *row, root *fhir.Node) {
 		n = fhir.NewString(r.args[0])
 	case "number":
 		n = fhir.NewNumber(r.args[0])
-	case "every":
-		every(r, root)
-		return
 	case "bool":
 		n = fhir.NewBool(r.args[0] == "true")
 	case "coding":
 		n = fhir.NewObject().SetText("system", systemName(r.args[0])).SetText("code", r.args[1])
 	}
-	if p, ok := r.target.put(root, n, ""); ok && len(r.args) > 2 {
-		b.report(b.location(f, 0), r.args[1], r.args[2])
-		p.extensionsOf(true).Add("extension", fhir.NewObject().SetText("url", assumedURL).Set("valueBoolean", fhir.NewBool(true)))
+	about, rest := r.target.within(root)
+	for _, at := range about {
+		if p, ok := rest.put(at, n.Clone(), ""); ok && len(r.args) > 2 {
+			b.report(b.location(f, 0), r.args[1], r.args[2])
+			p.extensionsOf(true).Add("extension", fhir.NewObject().SetText("url", assumedURL).Set("valueBoolean", fhir.NewBool(true)))
+		}
 	}
 }
 

@@ -45,7 +45,8 @@ func readSayings(p translate.Profile) (saying, error) {
 		}
 		for _, r := range rows {
 			for _, from := range []string{r["code"], r["display"], r["name"], r["namespace"], r["oid"]} {
-				for _, to := range []string{r["fhir"], r["system"]} {
+				_, label, _ := strings.Cut(r["fhir"], "|") // a system and a code
+				for _, to := range []string{r["fhir"], label, r["system"]} {
 					if from != "" && to != "" {
 						said[from] = append(said[from], to)
 					}
