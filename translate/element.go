@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"slices"
 	"strings"
 
 	"caregate/fhir"
@@ -239,8 +240,8 @@ func valueOf(member string, child *fhir.Node) *fhir.Node {
 // sign gives a new item on the path the key that picks it: "status=active" a code,
 // "type=v3-ParticipationType#ATND" a concept, "type*=…" a list of one.
 func (s step) sign(item *fhir.Node) {
-	if s.kind != picked || s.not {
-		return
+	if s.kind != picked || s.not || s.key == "id" {
+		return // a mark is set by what reads the field
 	}
 	system, code, coded := strings.Cut(s.val, "#")
 	if !coded {
@@ -274,6 +275,9 @@ func has(item *fhir.Node, key, val string) bool {
 			}
 		}
 		return item.Get("system").Text() == val
+	}
+	if key == "id" {
+		return slices.ContainsFunc(marksOf(item.ID()), func(mark string) bool { return fieldOf(mark) == val })
 	}
 	child := item.Get(key)
 	if is, known := isReference(item, child, key, val); known {

@@ -170,10 +170,10 @@ func (j *job) markedFor(f *frame, r *row, p place) (mine, other bool) {
 }
 
 // has tells whether messages of this structure have the field of a mark.
-func (s *structure) has(mark string) bool {
-	field := mark[:3] + mark[strings.LastIndexByte(mark, '-'):]
-	return s.fields[field]
-}
+func (s *structure) has(mark string) bool { return s.fields[fieldOf(mark)] }
+
+// fieldOf returns the field that a mark names, whichever segment of its name said it: "PD1-4" of "PD1(2)-4".
+func fieldOf(mark string) string { return mark[:3] + mark[strings.LastIndexByte(mark, '-'):] }
 
 // twins mark what two fields said alike, so that both come back and neither by itself.
 func (b *builder) twins(f *frame) {
