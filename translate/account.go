@@ -173,6 +173,15 @@ type stood struct {
 	lines  []string
 }
 
+// numbered is what each of several numbers in one element gives back.
+func (s stood) numbered(all value) []stood {
+	var out []stood
+	for i, raw := range strings.Split(all.String(), "~") {
+		out = append(out, stood{rep: i, target: s.target, value: parseValue(raw)})
+	}
+	return out
+}
+
 func (s stood) has(rep int, leaf value) bool {
 	if s.rep >= 0 && s.rep != rep {
 		return false
@@ -206,6 +215,10 @@ func (b *builder) standing(f *frame) map[int][]stood {
 				c.choice = strings.TrimPrefix(m.place.name, strings.TrimSuffix(last, "[x]"))
 			}
 			s := stood{rep: m.rep, target: m.row.target.text}
+			if m.row.mapName == "numbers" {
+				out[n] = append(out[n], s.numbered(numbersConverter{}.from(c, m.place.bare()))...)
+				continue
+			}
 			if m.row.joins() {
 				s.rep, s.lines = -1, strings.Split(unescape(strings.ReplaceAll(b.maps.converterFor(m.row.mapName).from(c, m.place.bare()).String(), `\.br\`, "\n")), "\n")
 			} else {
@@ -261,7 +274,7 @@ func (b *builder) carryField(f *frame, n int) {
 var personal = []string{"XPN", "XTN", "XAD", "CX"}
 
 // objects are the maps whose element is no primitive: one that could not be made has no place beside it.
-var objects = []string{"DR", "attachment", "thing", "link", "EIP", "NDL", "CWE", "CNE", "varies", "EI", "CX", "XPN", "XAD", "XTN", "XON", "XCN", "PL", "DLD", "organisation", "named", "label", "party", "Coding", "days"}
+var objects = []string{"DR", "attachment", "thing", "link", "EIP", "NDL", "CWE", "CNE", "varies", "component", "numbers", "EI", "CX", "XPN", "XAD", "XTN", "XON", "XCN", "PL", "DLD", "organisation", "named", "label", "party", "Coding", "days"}
 
 // anchors returns the marks of the row that a carrier of the field should stand at: the
 // first row whose elements can have extensions of their own. An element that could not

@@ -153,7 +153,7 @@ func (j *job) backRow(f *frame, r *row, root *fhir.Node) []string {
 			}
 		}
 		if v := j.maps.converterFor(r.mapName).from(c, node).String(); v != "" {
-			reps = append(reps, v)
+			reps = append(reps, strings.Split(v, "~")...)
 		}
 	}
 	return reps
@@ -264,6 +264,9 @@ func (j *job) comparable(r *row, p place) *fhir.Node {
 
 // agrees tells whether every row of a field would make of these repetitions the elements that are there.
 func (j *job) agrees(f *frame, n int, reps []string) bool {
+	was := f.seg.reps(n)
+	f.seg.put(n, reps) // a value may be all of its repetitions
+	defer f.seg.put(n, was)
 	for i := range f.table.rows {
 		r := &f.table.rows[i]
 		if r.field != n || r.way != "<>" || slices.Contains(silent, r.mapName) || !j.holds(r.when, f) {
@@ -308,8 +311,10 @@ func (j *job) rowAgrees(f *frame, r *row, root *fhir.Node, reps []string) bool {
 	return slices.EqualFunc(have, want, same)
 }
 
-// joins tells whether all repetitions of the field are the lines of one element.
-func (r *row) joins() bool { return r.mapName == "lines" || r.mapName == "document" }
+// joins tells whether all repetitions of the field are one element.
+func (r *row) joins() bool {
+	return r.mapName == "lines" || r.mapName == "document" || r.mapName == "numbers"
+}
 
 // repeats tells whether each repetition of the field is an element of its own.
 func (r *row) repeats() bool {

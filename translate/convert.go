@@ -40,6 +40,12 @@ func (c *call) report(code, text string) {
 	}
 }
 
+// silent returns the call without reports: they were made where the field itself was read.
+func (c *call) silent() *call {
+	c.quiet = true
+	return c
+}
+
 // below returns the call for one component.
 func (c *call) below(location string, args []string) *call {
 	d := *c
@@ -58,6 +64,10 @@ func (m *maps) converterFor(name string) converter {
 		return plainTextConverter{}
 	case "attachment":
 		return attachmentConverter{}
+	case "numbers":
+		return numbersConverter{}
+	case "component":
+		return componentConverter{}
 	case "link":
 		return linkConverter{}
 	case "EIP":

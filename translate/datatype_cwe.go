@@ -15,7 +15,7 @@ var codeForm = regexp.MustCompile(`^\S+( \S+)*$`)
 type cweConverter struct{}
 
 // roleSystems are the FHIR systems of the code tables that a CWE may be extended by.
-var roleSystems = map[string]string{"0063.role": terminology + "v3-RoleCode"}
+var roleSystems = map[string]string{"0063.role": terminology + "v3-RoleCode", "0078.interpretation": terminology + "v3-ObservationInterpretation"}
 
 func (cweConverter) to(c *call, v value) *fhir.Node {
 	text := v.text(9)
@@ -68,8 +68,9 @@ func (c *call) addMapped(n *fhir.Node, v value) {
 		return
 	}
 	for _, at := range []int{1, 4} {
-		if at == 4 && c.j.p.Codes[table][v.text(4)] == "" {
-			continue
+		ofTable := at == 1 && (v.text(3) == "" || v.text(3) == "HL7"+table[:4])
+		if !ofTable && c.j.p.Codes[table][v.text(at)] == "" {
+			continue // a like code of another system means something else
 		}
 		if code := c.j.toFHIR(table, v.text(at)); code != "" {
 			n.Add("coding", fhir.NewObject().SetText("system", roleSystems[table]).SetText("code", code))

@@ -31,6 +31,53 @@ func (linkConverter) from(c *call, n *fhir.Node) value {
 	return c.j.maps.converterFor("EI").from(c.below(c.location, nil), n.Get("identifier"))
 }
 
+// numbersConverter is a thing with one or more numbers (EI, repeating), as one logical
+// reference: the first is its identifier, the others stand in our extension identifier.
+// Its argument is the resource type.
+type numbersConverter struct{}
+
+const identifierURL = Extensions + "identifier"
+
+func (numbersConverter) to(c *call, v value) *fhir.Node {
+	n := fhir.NewObject()
+	var first *fhir.Node
+	for i, rep := range v {
+		number := c.j.maps.converterFor("EI").to(c.below(c.location, nil), parseValue(strings.Join(rep, "&")))
+		switch {
+		case number == nil && i == 0:
+			return nil // which number is which must not change
+		case number == nil:
+		case i == 0:
+			first = number
+		default:
+			n.Add("extension", fhir.NewObject().SetText("url", identifierURL).Set("valueIdentifier", number))
+		}
+	}
+	return n.SetText("type", c.arg(0)).Set("identifier", first)
+}
+
+func (numbersConverter) from(c *call, n *fhir.Node) value {
+	var reps []string
+	for _, number := range append([]*fhir.Node{n.Get("identifier")}, extensionsBy(n, identifierURL, "valueIdentifier")...) {
+		reps = append(reps, c.j.maps.converterFor("EI").from(c.below(c.location, nil), number).String())
+	}
+	if all := strings.Join(reps, "~"); all != "" {
+		return value{{all}}
+	}
+	return nil
+}
+
+// extensionsBy returns the values of all extensions of an element with that url.
+func extensionsBy(n *fhir.Node, url, member string) []*fhir.Node {
+	var out []*fhir.Node
+	for _, ext := range n.Get("extension").Items() {
+		if ext.Get("url").Text() == url {
+			out = append(out, ext.Get(member))
+		}
+	}
+	return out
+}
+
 // pairConverter is the number of who asked and the number of who has it (EIP): two identifiers.
 type pairConverter struct{}
 

@@ -12,19 +12,67 @@ import (
 type variesConverter struct{}
 
 func (variesConverter) to(c *call, v value) *fhir.Node {
-	if c.arg(0) != "value" {
-		return nil
-	}
-	kind := c.f.seg.text(2, 1)
-	if reps := c.f.seg.reps(5); len(reps) > 1 {
-		if kindOf(kind) == "text" {
+	switch c.arg(0) {
+	case "declared":
+		return c.declared(v.text(1))
+	case "value":
+		reps := c.f.seg.reps(5)
+		if len(reps) < 2 {
+			return c.observed(v)
+		}
+		if kindOf(c.f.seg.text(2, 1)) == "text" {
 			c.choice = "String"
 			return linesConverter{}.to(c, listOf(reps))
 		}
-		c.report(IssueBadValue, "an Observation has one value; repetitions are carried")
+	}
+	return nil // repetitions are components
+}
+
+// declared is OBX-2 where the value that it became would say another type.
+func (c *call) declared(kind string) *fhir.Node {
+	if kind == "ED" || kind == "RP" || !codeForm.MatchString(kind) {
 		return nil
 	}
-	switch kind {
+	value := *c
+	value.quiet = true
+	first, _, _ := strings.Cut(c.f.seg.field(5), "~")
+	if n := value.observed(parseValue(first)); n != nil && value.valueType(n) == kind {
+		return nil
+	}
+	return fhir.NewString(kind)
+}
+
+// componentConverter is one of several values of a result, OBX-5 repeated, and
+// Observation.component with the code of the result.
+type componentConverter struct{}
+
+func (componentConverter) to(c *call, v value) *fhir.Node {
+	if reps := c.f.seg.reps(5); len(reps) < 2 || kindOf(c.f.seg.text(2, 1)) == "text" {
+		return nil
+	}
+	n := c.observed(v)
+	if n == nil {
+		return nil
+	}
+	code := cweConverter{}.to(c.below(c.location, nil).silent(), parseValue(c.f.seg.field(3)))
+	return fhir.NewObject().Set("code", or2(code, unsaid())).Set("value"+c.choice, n)
+}
+
+func (componentConverter) from(c *call, n *fhir.Node) value {
+	if !same(n.Get("code"), stripped(c.j.lookup(c.f, "Observation").Get("code"))) {
+		return nil // another question: not a repetition
+	}
+	for _, p := range plainPlaces(n, "value[x]") {
+		value := *c
+		value.choice = strings.TrimPrefix(p.name, "value")
+		return variesConverter{}.from(value.below(c.location, []string{"value"}), p.node)
+	}
+	return nil
+}
+
+// observed is the value of OBX-5, of the type that OBX-2 says.
+func (c *call) observed(v value) *fhir.Node {
+	switch kind := c.f.seg.text(2, 1); kind {
 	case "NM":
 		return c.quantity(v.comp(1), "")
 	case "SN":
@@ -148,6 +196,8 @@ func (c *call) structured(v value) *fhir.Node {
 
 func (variesConverter) from(c *call, n *fhir.Node) value {
 	switch c.arg(0) {
+	case "declared":
+		return textValue(n.Text())
 	case "type":
 		return textValue(c.valueType(n))
 	case "unit":
@@ -272,8 +322,8 @@ func (regimenConverter) from(_ *call, n *fhir.Node) value {
 // fits tells whether a type or unit that was carried still describes the value that is there.
 func (j *job) fits(f *frame, r *row, root *fhir.Node, raw string) bool {
 	places := j.ours(f, r, root)
-	if len(places) == 0 {
-		return true
+	if len(places) == 0 || r.arg0() == "declared" {
+		return true // the value has the last word
 	}
 	p := places[0]
 	c := &call{j: j, f: f, args: r.args, quiet: true, choice: strings.TrimPrefix(p.name, "value")}

@@ -77,7 +77,7 @@ func (t target) put(root, node *fhir.Node, choice string) (place, bool) {
 			}
 			return p, ok
 		}
-		cur = s.descend(cur)
+		cur = s.descend(cur, t.steps[i+1])
 		if s.kind == appended || s.kind == picked || s.kind == indexed {
 			item = cur
 		}
@@ -113,10 +113,16 @@ func (t target) opens() bool {
 	return false
 }
 
-// descend returns the child object that a path passes through, making it where there is none.
-func (s step) descend(cur *fhir.Node) *fhir.Node {
+// descend returns the child object that a path passes through, making it where there is
+// none; an item that the step picks serves as long as nothing stands at the next step.
+func (s step) descend(cur *fhir.Node, next step) *fhir.Node {
 	switch s.kind {
 	case appended, picked:
+		if list := cur.Get(s.name); s.kind == picked && list.Len() > 0 {
+			if last := list.Item(list.Len() - 1); s.matches(last) && len(next.places(last)) == 0 {
+				return last
+			}
+		}
 		item := fhir.NewObject()
 		s.sign(item)
 		cur.Add(s.name, item)
@@ -250,11 +256,31 @@ func (s step) sign(item *fhir.Node) {
 	}
 	coding := fhir.NewObject().SetText("system", system).SetText("code", code)
 	concept := fhir.NewObject().Set("coding", fhir.NewArray(coding))
-	if s.several {
+	switch {
+	case s.key == performerFunction:
+		item.Add("extension", fhir.NewObject().SetText("url", functionURL).Set("valueCodeableConcept", concept))
+	case s.several:
 		item.Add(s.key, concept)
-	} else {
+	default:
 		item.Set(s.key, concept)
 	}
+}
+
+// performerFunction is the key of a slice of references by what each did, which an
+// extension of HL7 says.
+const (
+	performerFunction = "performerFunction"
+	functionURL       = "http://hl7.org/fhir/StructureDefinition/event-performerFunction"
+)
+
+// functionOf returns what the one that a reference names did.
+func functionOf(reference *fhir.Node) *fhir.Node {
+	for _, ext := range reference.Get("extension").Items() {
+		if ext.Get("url").Text() == functionURL {
+			return ext.Get("valueCodeableConcept")
+		}
+	}
+	return nil
 }
 
 // matches tells whether an item is one that a picked step wants.

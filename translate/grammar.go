@@ -83,10 +83,14 @@ func parseStep(part string) (step, error) {
 	return step{name: name, kind: picked, key: bare, val: systemName(val), not: not, several: several}, nil
 }
 
-// extensionURL completes the short names of the extensions that HL7 publishes.
+// extensionURL completes the short names of the extensions that HL7 publishes; ".group" is
+// the name of a part of an extension.
 func extensionURL(name string) string {
 	if strings.Contains(name, ":") {
 		return name
+	}
+	if short, ok := strings.CutPrefix(name, "."); ok {
+		return short
 	}
 	if own, ok := strings.CutPrefix(name, "own-"); ok {
 		return Extensions + own

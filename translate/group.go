@@ -122,8 +122,8 @@ func unsay(r *row, root *fhir.Node) {
 	}
 	last := r.target.steps[len(r.target.steps)-1]
 	at := root
-	for _, s := range r.target.steps[:len(r.target.steps)-1] {
-		at = s.descend(at)
+	for i, s := range r.target.steps[:len(r.target.steps)-1] {
+		at = s.descend(at, r.target.steps[i+1])
 	}
 	if r.arg0() == "object" {
 		at.Set(last.name, unsaid())
@@ -134,10 +134,16 @@ func unsay(r *row, root *fhir.Node) {
 
 // isReference tells whether the child of an item, or the item itself, is a reference of
 // that kind: [actor=Device] a type of resource, [actor=-] a code that names none,
-// [identifier=PLAC] the kind of its number, [coded=Organization] one that a code names.
+// [identifier=PLAC] the kind of its number, [coded=Organization] one that a code names,
+// [performerFunction=v2-0912#MDIR] what it did.
 // known is false where no reference is meant.
 func isReference(item, child *fhir.Node, key, val string) (is, known bool) {
 	switch {
+	case key == performerFunction && val == "-":
+		return functionOf(item) == nil, true
+	case key == performerFunction:
+		system, code, _ := strings.Cut(val, "#")
+		return hasCoding(functionOf(item), system, code), true
 	case key == "coded":
 		return item.Get("type").Text() == val && conceptOf(item) != nil, true
 	case key == "type" && conceptOf(item) != nil:

@@ -105,10 +105,16 @@ func (t *table) makes(resource string) bool {
 
 // mark names the field of an item that its slice would not lead back to.
 func (b *builder) mark(f *frame, r *row, root *fhir.Node, p place, rep int) {
-	if key, _ := r.target.list(); key == "" || p.item.Kind() != fhir.Object || p.item.ID() != "" {
+	if key, _ := r.target.list(); key == "" || p.item.Kind() != fhir.Object {
 		return
 	}
 	name := b.carrierName(f, r.field)
+	if id := p.item.ID(); id != "" {
+		if p.item != p.node && len(marksOf(id)) > 0 && b.origins[p.item] != name {
+			b.sayToo(root, p.item, id, name, p.name) // a part of what another field said
+		}
+		return
+	}
 	b.origins[p.item] = name
 	if !strings.Contains(name, "(") && !b.ambiguous(f, r, p.item) {
 		return

@@ -368,7 +368,7 @@ func (b *builder) putOnce(f *frame, r *row, root, node *fhir.Node, choice string
 func (b *builder) join(r *row, root *fhir.Node, p place, n *fhir.Node) (place, bool) {
 	_, isPartial := b.maps.converterFor(r.mapName).(partial)
 	found := r.target.find(root)
-	if !isPartial || n == nil || len(found) == 0 || found[0].node.Kind() != fhir.Object {
+	if !isPartial || n == nil || len(found) == 0 || found[0].node.Kind() != fhir.Object || names(found[0].node) {
 		return p, false
 	}
 	mergeDeep(found[0].node, n)
@@ -393,6 +393,9 @@ func (j *job) convert(c *call, r *row, reps []string) *fhir.Node {
 		return n
 	}
 	last := r.target.steps[len(r.target.steps)-1]
+	if n.Kind() == fhir.Object && last.kind == picked && (last.key == performerFunction || last.key == "url") {
+		last.sign(n)
+	}
 	if n.Kind() == fhir.Object && last.kind == picked && last.key == "type" && !last.not && n.Get("type") == nil {
 		coding := fhir.NewObject().SetText("system", terminology+"v2-0203").SetText("code", last.val)
 		typed := fhir.NewObject().Set("type", fhir.NewObject().Set("coding", fhir.NewArray(coding)))
