@@ -121,6 +121,20 @@ func (v *validator) object(n *Node, t *typeDef, isResource bool) {
 			v.in(t.elements[i].name, func() { v.report(IssueRequired, "required element is missing") })
 		}
 	}
+	if t == v.defs.types["Extension"] {
+		v.extension(n)
+	}
+}
+
+// extension checks the invariant ext-1: a value or extensions, not both (R4 2.4.1).
+func (v *validator) extension(n *Node) {
+	valued := false
+	for _, name := range n.names {
+		valued = valued || strings.HasPrefix(strings.TrimPrefix(name, "_"), "value")
+	}
+	if valued == (n.Get("extension") != nil) {
+		v.report(IssueStructure, "an extension has either a value or extensions")
+	}
 }
 
 // safeName keeps a hostile member name out of issues and logs.
@@ -222,6 +236,8 @@ func (v *validator) primitive(n *Node, m memberDef) {
 		v.report(IssueStructure, "value must be a JSON "+kindNames[primitiveKind(m.typ)])
 	case n.Text() == "":
 		v.report(IssueValue, "value is empty")
+	case strings.TrimSpace(n.Text()) == "":
+		v.report(IssueValue, "value is only white space") // R4 2.24.0.1: trimmed it would be empty
 	case !validPrimitive(m.typ, n.Text()):
 		v.report(IssueValue, "value is not a valid "+m.typ)
 	case m.element.codes != nil && m.typ == "code" && !m.element.codes.codes[n.Text()]:

@@ -371,7 +371,7 @@ func addCarrier(home *fhir.Node, location, raw string) {
 	if home == nil {
 		return // nothing was made of the message; the leaf is an issue
 	}
-	home.Add("extension", fhir.NewObject().SetText("url", carrierURL(location)).SetText("valueString", raw))
+	home.Add("extension", fhir.NewObject().SetText("url", carrierURL(location)).SetText("valueString", carrierText(raw)))
 }
 
 // carried returns the raw field that stands beside the element.

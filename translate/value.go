@@ -2,6 +2,8 @@ package translate
 
 import (
 	"bytes"
+	"encoding/hex"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -71,8 +73,15 @@ func (v value) raw(c, s int) string {
 	return v[c-1][s-1]
 }
 
-// text returns the unescaped first subcomponent of component c; null has no text.
-func (v value) text(c int) string { return unescape(v.raw(c, 1)) }
+// text returns the unescaped first subcomponent of component c; null has no text, nor has
+// white space, which is no string in FHIR: it is carried.
+func (v value) text(c int) string {
+	s := unescape(v.raw(c, 1))
+	if strings.TrimSpace(s) == "" {
+		return ""
+	}
+	return s
+}
 
 // comp returns component c as a value of its own.
 func (v value) comp(c int) value {
@@ -145,9 +154,25 @@ func (v value) String() string {
 	return string(bytes.TrimRight(out, "^"))
 }
 
+// blank is white space as a carrier holds it.
+var blank = regexp.MustCompile(`^\\X((20|09|0B|0C|0D|0A|C2A0|C285|E2[0-9A-F]{4}|E1[0-9A-F]{4}|E3[0-9A-F]{4})+)\\$`)
+
+// carrierText is raw text as a carrier holds it: FHIR has no string of white space alone.
+func carrierText(raw string) string {
+	if strings.TrimSpace(raw) != "" {
+		return raw
+	}
+	return `\X` + strings.ToUpper(hex.EncodeToString([]byte(raw))) + `\`
+}
+
 // safeRaw returns raw text of one field that a carrier brought, with everything in it
 // that could end the field or more of the message escaped: a carrier may be forged.
 func safeRaw(raw string) string {
+	if m := blank.FindStringSubmatch(raw); m != nil {
+		if text, err := hex.DecodeString(m[1]); err == nil && utf8.Valid(text) {
+			raw = string(text)
+		}
+	}
 	if strings.IndexFunc(raw, func(r rune) bool { return r < ' ' || r == '|' || r == 0x7f }) < 0 {
 		return raw
 	}
