@@ -128,7 +128,17 @@ func (endpointConverter) to(_ *call, v value) *fhir.Node {
 	if uri := universalURI(v.text(2), v.text(3)); uri != "" {
 		return n.SetText("endpoint", uri)
 	}
+	if n.Len() == 0 {
+		return nil
+	}
 	return n.Set("_endpoint", unsaid())
+}
+
+func (endpointConverter) part(n *fhir.Node) *fhir.Node {
+	if n.Get("name") == nil && n.Get("endpoint") == nil {
+		return nil // that the address is unknown says no field
+	}
+	return partOf(n, "name", "endpoint", "_endpoint")
 }
 
 func (endpointConverter) from(_ *call, n *fhir.Node) value {
