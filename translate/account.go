@@ -18,14 +18,14 @@ func (b *builder) account() []Leaf {
 			leaves = append(leaves, b.accountFrame(f)...)
 		case strings.HasPrefix(f.seg.name, "Z") && b.p.ZSegments != "drop":
 			b.carryWhole(f)
-			leaves = append(leaves, b.classify(f, func(int, int, value) (Class, string) { return Carried, "Basic.extension" })...)
+			leaves = append(leaves, b.classify(f, func(int, int, leafAt) (Class, string) { return Carried, "Basic.extension" })...)
 		default:
 			if b.p.ZSegments == "drop" && strings.HasPrefix(f.seg.name, "Z") {
 				b.report(b.location(f, 0), IssueWithheld, "the profile drops Z segments")
 			} else {
 				b.report(b.location(f, 0), IssueUnmapped, "no table reads this segment here")
 			}
-			leaves = append(leaves, b.classify(f, func(int, int, value) (Class, string) { return Unread, "" })...)
+			leaves = append(leaves, b.classify(f, func(int, int, leafAt) (Class, string) { return Unread, "" })...)
 		}
 	}
 	return leaves
@@ -45,7 +45,7 @@ func (b *builder) carryWhole(f *frame) {
 }
 
 // classify walks the valued leaves of a segment.
-func (b *builder) classify(f *frame, class func(field, rep int, leaf value) (Class, string)) []Leaf {
+func (b *builder) classify(f *frame, class func(field, rep int, leaf leafAt) (Class, string)) []Leaf {
 	var leaves []Leaf
 	for n := 1; n <= len(f.seg.fields); n++ {
 		if f.seg.name == "MSH" && n <= 2 {
@@ -55,7 +55,11 @@ func (b *builder) classify(f *frame, class func(field, rep int, leaf value) (Cla
 		if lost != nil {
 			b.report(b.location(f, n), IssueBadValue, "not UTF-8, nor what MSH-18 says; left out")
 		}
-		for i, raw := range slices.Concat(f.seg.reps(n), lost) {
+		reps := f.seg.reps(n)
+		if lost != nil {
+			reps = slices.Concat(reps, lost)
+		}
+		for i, raw := range reps {
 			for _, at := range leavesOf(raw) {
 				path := hl7v2.Path{
 					Segment: f.seg.name, Sequence: f.seg.seq, Field: n, Repetition: i + 1,
@@ -63,7 +67,7 @@ func (b *builder) classify(f *frame, class func(field, rep int, leaf value) (Cla
 				}
 				c, to := Unread, ""
 				if lost == nil {
-					c, to = class(n, i, value{{at.raw}, {itoa(max(at.comp, 1))}, {itoa(max(at.sub, 1))}})
+					c, to = class(n, i, at)
 				}
 				leaves = append(leaves, Leaf{Path: path.String(), Class: c, Target: to})
 				if at.raw == null {
@@ -118,13 +122,13 @@ func (b *builder) accountFrame(f *frame) []Leaf {
 		back = b.rebuild(f)
 	}
 	b.issues = before
-	return b.classify(f, func(n, i int, leaf value) (Class, string) {
+	return b.classify(f, func(n, i int, leaf leafAt) (Class, string) {
 		if b.withheld(f, n) {
 			b.report(b.location(f, n), IssueWithheld, "the profile does not let this in")
 			return Unread, ""
 		}
-		for _, s := range stands[n] {
-			if s.has(i, leaf) {
+		for k := range stands[n] {
+			if s := &stands[n][k]; s.has(i, leaf) {
 				return Mapped, s.target
 			}
 		}
@@ -156,9 +160,8 @@ func (b *builder) carriedAt(f *frame, n int) string {
 
 // withheld tells whether a field is kept out by the profile.
 func (b *builder) withheld(f *frame, n int) bool {
-	for i := range f.table.rows {
-		r := &f.table.rows[i]
-		if r.field == n && r.mapName == "withhold" && b.holds(r.when, f) {
+	for _, r := range f.table.of(n) {
+		if r.mapName == "withhold" && b.holds(r.when, f) {
 			return true
 		}
 	}
@@ -182,16 +185,15 @@ func (s stood) numbered(all value) []stood {
 	return out
 }
 
-func (s stood) has(rep int, leaf value) bool {
+func (s *stood) has(rep int, leaf leafAt) bool {
 	if s.rep >= 0 && s.rep != rep {
 		return false
 	}
-	text := unescape(leaf[0][0])
+	text := unescape(leaf.raw)
 	if s.lines != nil {
 		return slices.Contains(s.lines, text)
 	}
-	comp, sub := atoi(leaf[1][0]), atoi(leaf[2][0])
-	return text != "" && unescape(s.value.raw(comp, sub)) == text
+	return text != "" && unescape(s.value.raw(max(leaf.comp, 1), max(leaf.sub, 1))) == text
 }
 
 func atoi(s string) int {
@@ -281,9 +283,8 @@ var objects = []string{"DR", "attachment", "thing", "link", "EIP", "NDL", "CWE",
 // be made is only opened for its carrier where it is a primitive, or personal.
 func (b *builder) anchors(f *frame, n int) []mark {
 	var best []mark
-	for i := range f.table.rows {
-		r := &f.table.rows[i]
-		if r.field != n || r.way != "<>" || slices.Contains(silent, r.mapName) || r.target.resource == "MessageHeader" || r.target.resource == "Bundle" {
+	for _, r := range f.table.of(n) {
+		if r.way != "<>" || slices.Contains(silent, r.mapName) || r.target.resource == "MessageHeader" || r.target.resource == "Bundle" {
 			continue
 		}
 		var marks []mark

@@ -14,7 +14,7 @@ var silent = []string{"SI", "constant", "same", "linked", "private", "regimen", 
 // the table, so that a condition sees the fields it is about.
 func (j *job) rebuild(f *frame) *segment {
 	was := f.seg
-	out := &segment{name: was.name, seq: was.seq}
+	out := &segment{name: was.name, seq: was.seq, fields: make([][]string, 0, max(len(was.fields), len(f.table.fields)))}
 	f.seg = out
 	if out.name == "MSH" {
 		out.put(1, []string{string(delims.Field)})
@@ -66,8 +66,7 @@ func seqOf(rest, around string) int {
 
 // carriedFields returns the fields that the home of the segment carries.
 func (j *job) carriedFields(f *frame) map[int]string {
-	segment, _, _ := strings.Cut(j.carrierName(f, 0), "-")
-	return j.carriers(j.home(f))[segment]
+	return j.carriers(j.home(f))[j.carrierSegment(f)]
 }
 
 // backField returns the repetitions of one field: what was carried, where the elements
@@ -85,10 +84,9 @@ func (j *job) backField(f *frame, n int) []string {
 		f.seg.put(n, nil)
 	}
 	var best []string
-	for i := range f.table.rows {
-		r := &f.table.rows[i]
+	for _, r := range f.table.of(n) {
 		root := j.lookup(f, r.target.resource)
-		if r.field != n || !r.back() || root == nil || !j.holds(r.when, f) {
+		if !r.back() || root == nil || !j.holds(r.when, f) {
 			continue
 		}
 		issues := j.issues
@@ -107,12 +105,7 @@ func (j *job) backField(f *frame, n int) []string {
 
 // alone tells whether a field has no other row, so that nothing can disagree with it.
 func (t *table) alone(r *row) bool {
-	for i := range t.rows {
-		if t.rows[i].field == r.field && &t.rows[i] != r {
-			return false
-		}
-	}
-	return true
+	return len(t.of(r.field)) == 1
 }
 
 // restricted tells whether a field holds identifiers that the profile does not let out.
@@ -120,12 +113,7 @@ func (j *job) restricted(t *table, n int) bool {
 	if j.wayBack || len(j.p.SendIdentifiers) == 0 {
 		return false
 	}
-	for i := range t.rows {
-		if t.rows[i].field == n && t.rows[i].mapName == "private" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t.of(n), func(r *row) bool { return r.mapName == "private" })
 }
 
 // backRow returns the repetitions that one row makes of its elements.
@@ -134,7 +122,8 @@ func (j *job) backRow(f *frame, r *row, root *fhir.Node) []string {
 		return nil // a default for FHIR partners: the message that came had none
 	}
 	var reps []string
-	for _, p := range j.ours(f, r, root) {
+	var room [4]place
+	for _, p := range j.ours(room[:0], f, r, root) {
 		c := &call{j: j, f: f, args: r.args, location: j.where(r, root), field: r.field}
 		if last := r.lastName(); strings.HasSuffix(last, "[x]") {
 			c.choice = strings.TrimPrefix(p.name, strings.TrimSuffix(last, "[x]"))
@@ -177,11 +166,13 @@ func (r *row) lastName() string {
 
 // ours returns the elements that belong to the row: those that carry its field, and
 // those that its slice picks and no other field of the segment claims.
-func (j *job) ours(f *frame, r *row, root *fhir.Node) []place {
-	var out []place
+// It may use the room.
+func (j *job) ours(room []place, f *frame, r *row, root *fhir.Node) []place {
 	name := j.carrierName(f, r.field)
-	segment := strings.TrimSuffix(name, "-"+itoa(r.field))
-	for _, p := range r.target.find(root) {
+	segment := name[:strings.LastIndexByte(name, '-')]
+	found := r.target.findIn(room, root)
+	out := found[:0]
+	for _, p := range found {
 		if r.arg0() == "patient" && !j.mayLeave(p.node) {
 			continue
 		}
@@ -267,9 +258,8 @@ func (j *job) agrees(f *frame, n int, reps []string) bool {
 	was := f.seg.reps(n)
 	f.seg.put(n, reps) // a value may be all of its repetitions
 	defer f.seg.put(n, was)
-	for i := range f.table.rows {
-		r := &f.table.rows[i]
-		if r.field != n || r.way != "<>" || slices.Contains(silent, r.mapName) || !j.holds(r.when, f) {
+	for _, r := range f.table.of(n) {
+		if r.way != "<>" || slices.Contains(silent, r.mapName) || !j.holds(r.when, f) {
 			continue
 		}
 		root := j.lookup(f, r.target.resource)
@@ -282,7 +272,7 @@ func (j *job) agrees(f *frame, n int, reps []string) bool {
 
 func (j *job) rowAgrees(f *frame, r *row, root *fhir.Node, reps []string) bool {
 	if r.mapName == "attachment" && r.arg0() == "type" {
-		places := j.ours(f, r, root)
+		places := j.ours(nil, f, r, root)
 		return len(places) == 0 || j.comparable(r, places[0]) == nil || reps[0] == "ED" || reps[0] == "RP"
 	}
 	if r.mapName == "varies" && r.arg0() != "value" {
@@ -303,7 +293,8 @@ func (j *job) rowAgrees(f *frame, r *row, root *fhir.Node, reps []string) bool {
 		}
 	}
 	var have []*fhir.Node
-	for _, p := range j.ours(f, r, root) {
+	var room [4]place
+	for _, p := range j.ours(room[:0], f, r, root) {
 		if n := j.comparable(r, p); n != nil && (len(want) > 0 || !f.table.fallback(r, n)) {
 			have = append(have, n)
 		}

@@ -62,7 +62,7 @@ func (componentConverter) from(c *call, n *fhir.Node) value {
 	if !same(n.Get("code"), stripped(c.j.lookup(c.f, "Observation").Get("code"))) {
 		return nil // another question: not a repetition
 	}
-	for _, p := range plainPlaces(n, "value[x]") {
+	for _, p := range plainPlaces(nil, place{node: n}, "value[x]") {
 		value := *c
 		value.choice = strings.TrimPrefix(p.name, "value")
 		return variesConverter{}.from(value.below(c.location, []string{"value"}), p.node)
@@ -321,7 +321,7 @@ func (regimenConverter) from(_ *call, n *fhir.Node) value {
 
 // fits tells whether a type or unit that was carried still describes the value that is there.
 func (j *job) fits(f *frame, r *row, root *fhir.Node, raw string) bool {
-	places := j.ours(f, r, root)
+	places := j.ours(nil, f, r, root)
 	if len(places) == 0 || r.arg0() == "declared" {
 		return true // the value has the last word
 	}

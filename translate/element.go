@@ -54,6 +54,8 @@ type target struct {
 	text     string
 	resource string
 	steps    []step
+	listKey  string // see list
+	listAt   int
 }
 
 // place is one element that a row wrote or found.
@@ -119,7 +121,7 @@ func (s step) descend(cur *fhir.Node, next step) *fhir.Node {
 	switch s.kind {
 	case appended, picked:
 		if list := cur.Get(s.name); s.kind == picked && list.Len() > 0 {
-			if last := list.Item(list.Len() - 1); s.matches(last) && len(next.places(last)) == 0 {
+			if last := list.Item(list.Len() - 1); s.matches(last) && len(next.places(nil, place{node: last})) == 0 {
 				return last
 			}
 		}
@@ -176,40 +178,50 @@ func (s step) putLast(cur, node *fhir.Node, choice string) (place, bool) {
 
 // find returns every element that the target names under root, in order, also a
 // primitive that has nothing but extensions.
-func (t target) find(root *fhir.Node) []place {
-	at := []place{{parent: root, node: root}}
-	for i, s := range t.steps {
-		var next []place
+func (t *target) find(root *fhir.Node) []place { return t.findIn(nil, root) }
+
+// findIn is find in the room that there is.
+func (t *target) findIn(room []place, root *fhir.Node) []place {
+	if len(t.steps) == 0 {
+		return append(room, place{parent: root, node: root})
+	}
+	if len(t.steps) == 1 {
+		return t.steps[0].places(room, place{node: root})
+	}
+	var a, b, each [4]place // most lists are short
+	at, spare := append(a[:0], place{parent: root, node: root}), b[:0]
+	for i := range t.steps[:len(t.steps)-1] {
+		s, onward := &t.steps[i], spare[:0]
 		for _, from := range at {
-			for _, p := range s.places(from.node) {
-				if !p.inList {
-					p.item = from.item
-				}
-				if i == len(t.steps)-1 || s.matches(p.node) {
-					next = append(next, p)
+			for _, p := range s.places(each[:0], from) {
+				if s.matches(p.node) {
+					onward = append(onward, p)
 				}
 			}
 		}
-		at = next
+		at, spare = onward, at
 	}
-	return at
+	for _, from := range at {
+		room = t.steps[len(t.steps)-1].places(room, from)
+	}
+	return room
 }
 
-// places returns what the step names under one node.
-func (s step) places(n *fhir.Node) []place {
+// places appends what the step names under one element.
+func (s *step) places(out []place, from place) []place {
+	n := from.node
 	switch s.kind {
 	case plain:
-		return plainPlaces(n, s.name)
+		return plainPlaces(out, from, s.name)
 	case extended:
 		for _, ext := range n.Get("extension").Items() {
 			if ext.Get("url").Text() == s.url {
-				return []place{{parent: n, name: "extension", node: ext}}
+				return append(out, place{parent: n, name: "extension", node: ext, item: from.item})
 			}
 		}
-		return nil
+		return out
 	case appended, indexed, picked:
 	}
-	var out []place
 	for i, item := range n.Get(s.name).Items() {
 		if s.kind == indexed && i != s.index {
 			continue
@@ -219,20 +231,32 @@ func (s step) places(n *fhir.Node) []place {
 	return out
 }
 
-func plainPlaces(n *fhir.Node, name string) []place {
+func plainPlaces(out []place, from place, name string) []place {
+	n := from.node
 	if base, isChoice := strings.CutSuffix(name, "[x]"); isChoice {
 		for member, child := range n.Members() {
 			bare := strings.TrimPrefix(member, "_")
 			if rest, ok := strings.CutPrefix(bare, base); ok && rest != "" && rest[0] >= 'A' && rest[0] <= 'Z' {
-				return []place{{parent: n, name: bare, node: valueOf(member, child)}}
+				return append(out, place{parent: n, name: bare, node: valueOf(member, child), item: from.item})
 			}
 		}
-		return nil
+		return out
 	}
-	if n.Get(name) == nil && n.Get("_"+name) == nil {
-		return nil
+	node := n.Get(name)
+	if node == nil && !hasBeside(n, name) {
+		return out
 	}
-	return []place{{parent: n, name: name, node: n.Get(name)}}
+	return append(out, place{parent: n, name: name, node: node, item: from.item})
+}
+
+// hasBeside tells whether a primitive has extensions of its own, under "_name".
+func hasBeside(n *fhir.Node, name string) bool {
+	for member := range n.Members() {
+		if len(member) == len(name)+1 && member[0] == '_' && member[1:] == name {
+			return true
+		}
+	}
+	return false
 }
 
 // valueOf leaves out the extensions of a primitive, which stand under "_name".

@@ -143,11 +143,24 @@ func (j *job) home(f *frame) *fhir.Node {
 // carrierName is the location in the URL of a carrier of field n. Where several segments
 // share one home, it counts them.
 func (j *job) carrierName(f *frame, n int) string {
-	name := f.table.segment
-	if number := j.numberOf(f); f.main() == nil && (number > 1 || j.around(f) != "") {
-		name += "(" + j.around(f) + itoa(number) + ")"
+	if f.main() == nil {
+		return j.carrierSegment(f) + "-" + itoa(n)
 	}
-	return name + "-" + itoa(n)
+	if n < len(f.table.locations) {
+		return f.table.locations[n]
+	}
+	return f.table.segment + "-" + itoa(n)
+}
+
+// carrierSegment is the segment in that location: "NTE", the second one "NTE(2)".
+func (j *job) carrierSegment(f *frame) string {
+	if f.main() != nil {
+		return f.table.segment
+	}
+	if number, around := j.numberOf(f), j.around(f); number > 1 || around != "" {
+		return f.table.segment + "(" + around + itoa(number) + ")"
+	}
+	return f.table.segment
 }
 
 // numberOf counts the segments that share a home: those under the segment whose

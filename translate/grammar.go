@@ -32,6 +32,7 @@ func parseTarget(text string) (target, error) {
 		}
 		t.steps = append(t.steps, s)
 	}
+	t.listKey, t.listAt = t.readList()
 	return t, nil
 }
 

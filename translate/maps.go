@@ -38,6 +38,9 @@ type table struct {
 	segment string // "OBX"
 	rows    []row
 	order   []int // fields in the order in which they are written back
+
+	fields    [][]*row // the rows of each field
+	locations []string // "PID-3", by field
 }
 
 // row is one line of a segment or datatype table.
@@ -182,7 +185,32 @@ func newTable(name string, lines [][]string) (*table, error) {
 		t.rows = append(t.rows, r)
 		t.noteOrder(r.field)
 	}
+	t.indexFields()
 	return t, nil
+}
+
+// indexFields enters the rows of each field.
+func (t *table) indexFields() {
+	last := 0
+	for i := range t.rows {
+		last = max(last, t.rows[i].field)
+	}
+	t.fields, t.locations = make([][]*row, last+1), make([]string, last+1)
+	for n := range t.locations {
+		t.locations[n] = t.segment + "-" + itoa(n)
+	}
+	for i := range t.rows {
+		r := &t.rows[i]
+		t.fields[r.field] = append(t.fields[r.field], r)
+	}
+}
+
+// of returns the rows of a field.
+func (t *table) of(n int) []*row {
+	if n < 0 || n >= len(t.fields) {
+		return nil
+	}
+	return t.fields[n]
 }
 
 // noteOrder keeps fields in the order of their first row: a field that another one's

@@ -40,7 +40,10 @@ type claimant struct {
 
 // list returns the list whose items the target says, and the step that names it; "" where
 // it says none: a part of an item that is named by its place belongs to no field alone.
-func (t target) list() (key string, at int) {
+func (t target) list() (key string, at int) { return t.listKey, t.listAt }
+
+// readList finds what list returns.
+func (t target) readList() (key string, at int) {
 	for i := len(t.steps) - 1; i >= 0; i-- {
 		kind := t.steps[i].kind
 		if kind == indexed && i < len(t.steps)-1 {

@@ -26,6 +26,9 @@ func parseValue(raw string) value {
 	if raw == "" {
 		return nil
 	}
+	if strings.IndexByte(raw, '^') < 0 && strings.IndexByte(raw, '&') < 0 {
+		return one(raw)
+	}
 	v := make(value, 0, strings.Count(raw, "^")+1)
 	parts := make([]string, 0, cap(v)+strings.Count(raw, "&")) // of all components
 	for comp := range strings.SplitSeq(raw, "^") {
@@ -38,12 +41,22 @@ func parseValue(raw string) value {
 	return v
 }
 
+// one makes a value of one raw leaf.
+func one(raw string) value {
+	room := &struct {
+		comps [1][]string
+		subs  [1]string
+	}{subs: [1]string{raw}}
+	room.comps[0] = room.subs[:]
+	return room.comps[:]
+}
+
 // textValue makes a value of one text, escaped.
 func textValue(s string) value {
 	if s == "" {
 		return nil
 	}
-	return value{{escape(s)}}
+	return one(escape(s))
 }
 
 // escape writes text so that nothing in it can end a field, a segment or a frame; a line end is \.br\.
