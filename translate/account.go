@@ -31,19 +31,6 @@ func (b *builder) account() []Leaf {
 	return leaves
 }
 
-// carryWhole keeps a Z segment in a Basic of its own, so that policy can withhold it.
-func (b *builder) carryWhole(f *frame) {
-	key := b.first("MSH").field(10) + "\x1d" + f.seg.name + itoa(f.seg.seq)
-	coding := fhir.NewObject().SetText("system", Extensions+"segment").SetText("code", f.seg.name)
-	n := fhir.NewResource("Basic").SetText("id", b.id("Basic", key))
-	ext := fhir.NewObject().SetText("url", Extensions+"segment").SetText("valueString", f.seg.String())
-	n.Add("extension", ext).Set("code", fhir.NewObject().Set("coding", fhir.NewArray(coding)))
-	if child := b.singles["Patient"]; child != nil {
-		n.Set("subject", fhir.NewObject().SetText("reference", child.Ref()))
-	}
-	b.whole = append(b.whole, n)
-}
-
 // classify walks the valued leaves of a segment.
 func (b *builder) classify(f *frame, class func(field, rep int, leaf leafAt) (Class, string)) []Leaf {
 	var leaves []Leaf

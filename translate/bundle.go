@@ -64,6 +64,9 @@ func (j *job) keyPart(f *frame, name string) string {
 	if strings.Contains(name, "-") {
 		return j.subject(name, f)
 	}
+	if name == "parent" {
+		return around(f).Ref()
+	}
 	return j.lookup(f, name).ID()
 }
 

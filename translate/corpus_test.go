@@ -153,7 +153,7 @@ func TestWayBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if maps.structureOf(code, m.Get("MSH-9.2")) == nil {
+		if maps.structureOf(code, m.Get("MSH-9.2"), m.Get("MSH-9.3")) == nil {
 			continue
 		}
 		r, err := ToFHIR(m, p)

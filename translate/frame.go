@@ -44,6 +44,8 @@ type frame struct {
 	table   *table
 	parent  *frame
 	below   []*frame // the segments that stand under this one, on the way to FHIR
+	before  *frame   // the segment before this one in the message, on the way to FHIR
+	stray   bool     // no row of the structure reads it here
 	ordinal int      // which of its segment under its parent, 1-based
 	number  int      // which of its segment on what carries it; 0: the ordinal or the place in the message
 	bound   []binding

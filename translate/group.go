@@ -115,6 +115,17 @@ func groupNumber(id, segment string) int {
 	return 1
 }
 
+// around returns the resource of the segment that a frame stands under, "parent" in a
+// table: the nearest that is no stray itself.
+func around(f *frame) *fhir.Node {
+	for at := f.parent; at != nil; at = at.parent {
+		if n := at.main(); !at.stray && n.ResourceType() != "" {
+			return n
+		}
+	}
+	return nil
+}
+
 // unsay gives an element that must be there and was not said a reason for its absence.
 func unsay(r *row, root *fhir.Node) {
 	if len(r.target.find(root)) > 0 {

@@ -62,18 +62,16 @@ func (w *writer) reply() {
 // trailer writes the Z segments that came with the message, on the way back or where the
 // partner's profile wants them, then the origin of the message.
 func (w *writer) trailer() {
-	for _, n := range w.ofType("Basic") {
+	for _, n := range w.all {
+		if w.isStray[n] {
+			w.writeStray(n, nil) // what it stood after is gone
+		}
 		raw, ok := wholeSegment(n)
-		if !ok || (!w.wayBack && w.p.ZSegments != "send") {
+		if !ok || w.used[n] || (!w.wayBack && w.p.ZSegments != "send") {
 			continue
 		}
 		w.used[n] = true
-		fields := strings.Split(raw, "|")
-		seg := &segment{name: fields[0]}
-		for i, field := range fields[1:] {
-			seg.put(i+1, strings.Split(field, "~"))
-		}
-		w.append(seg)
+		w.append(readWhole(raw))
 	}
 	if w.wayBack || !w.p.Trace || w.meta.OriginControlID == "" {
 		return
@@ -84,9 +82,22 @@ func (w *writer) trailer() {
 	w.append(zcg)
 }
 
+// readWhole reads a segment that was kept whole.
+func readWhole(raw string) *segment {
+	fields := strings.Split(raw, "|")
+	seg := &segment{name: fields[0]}
+	for i, field := range fields[1:] {
+		seg.put(i+1, strings.Split(field, "~"))
+	}
+	return seg
+}
+
 // wholeSegment returns the Z segment that a Basic carries. Anything that is not one Z
 // segment is refused: a Basic may be forged.
 func wholeSegment(n *fhir.Node) (string, bool) {
+	if n.ResourceType() != "Basic" {
+		return "", false
+	}
 	for _, ext := range n.Get("extension").Items() {
 		raw := ext.Get("valueString").Text()
 		if ext.Get("url").Text() != Extensions+"segment" || len(raw) < 4 || raw[0] != 'Z' || raw[3] != '|' {

@@ -24,13 +24,14 @@ type maps struct {
 	systems    []pair // v2 coding system name -> FHIR system
 	structures map[string]*structure
 	events     []event
-	known      []Authority // authorities that need no profile
+	strays     []structureRow // of segments that may stand anywhere
+	known      []Authority    // authorities that need no profile
 }
 
 type pair struct{ v2, fhir string }
 
-// event says which structure a message code and trigger have.
-type event struct{ code, trigger, structure string }
+// event says which structure a message code and trigger have, and whose table reads it.
+type event struct{ code, trigger, structure, table string }
 
 // table is the map of one segment or datatype.
 type table struct {
@@ -41,6 +42,7 @@ type table struct {
 
 	fields    [][]*row // the rows of each field
 	locations []string // "PID-3", by field
+	kept      bool     // of no file: a Basic keeps every field
 }
 
 // row is one line of a segment or datatype table.
@@ -105,10 +107,34 @@ func loadMaps() (*maps, error) {
 		}
 		return nil
 	})
+	m.gatherStrays()
+	m.shareStructures()
 	for _, s := range m.structures {
-		s.noteRows(m.segments)
+		s.noteRows(m.segments, m.strays)
 	}
 	return m, err
+}
+
+// gatherStrays takes the rows of segments that may stand anywhere.
+func (m *maps) gatherStrays() {
+	if general := m.structures["ANY"]; general != nil {
+		for i := range general.rows {
+			if general.rows[i].anywhere() {
+				m.strays = append(m.strays, general.rows[i])
+			}
+		}
+	}
+}
+
+// shareStructures names each structure that another one's table reads.
+func (m *maps) shareStructures() {
+	for _, e := range m.events {
+		if s := m.structures[e.table]; s != nil && m.structures[e.structure] == nil {
+			shared := *s
+			shared.name = e.structure
+			m.structures[e.structure] = &shared
+		}
+	}
 }
 
 func (m *maps) load(file string) error {
@@ -140,7 +166,7 @@ func (m *maps) loadList(name string, lines [][]string) {
 		case "authorities":
 			m.known = append(m.known, Authority{Namespace: f[0], OID: f[1], System: f[2], Type: f[3]})
 		case "events":
-			m.events = append(m.events, event{f[0], f[1], f[2]})
+			m.events = append(m.events, event{f[0], f[1], f[2], f[3]})
 		}
 	}
 }
@@ -295,10 +321,19 @@ func list(cell string) []string {
 	return strings.Split(cell, ",")
 }
 
-// structureOf returns the structure of a message code and trigger event, nil for one without a table.
-func (m *maps) structureOf(code, trigger string) *structure {
+// structureOf returns the structure of a message code and trigger event, else the one
+// that MSH-9.3 names, else that of any other trigger; nil for one without a table.
+func (m *maps) structureOf(code, trigger, name string) *structure {
 	for _, e := range m.events {
-		if e.code == code && (e.trigger == trigger || e.trigger == "*") {
+		if e.code == code && e.trigger == trigger {
+			return m.structures[e.structure]
+		}
+	}
+	if s := m.structures[name]; s != nil {
+		return s
+	}
+	for _, e := range m.events {
+		if e.code == code && e.trigger == "*" {
 			return m.structures[e.structure]
 		}
 	}

@@ -60,16 +60,18 @@ func (t target) readList() (key string, at int) {
 	return "", 0
 }
 
-// noteRows enters what the tables of a structure read and write, once for all messages.
-func (s *structure) noteRows(segments map[string]*table) {
+// noteRows enters what the tables of a structure read and write, and those that read strays,
+// once for all messages.
+func (s *structure) noteRows(segments map[string]*table, strays []structureRow) {
 	s.claims, s.fields, s.parents = map[string][]claimant{}, map[string]bool{}, map[string][]string{}
 	seen := map[*table]bool{}
-	for i := range s.rows {
-		t := segments[s.rows[i].table]
+	rows := slices.Concat(s.rows, strays)
+	for i := range rows {
+		t := segments[rows[i].table]
 		if t == nil {
 			continue
 		}
-		for _, parent := range s.rows[i].under {
+		for _, parent := range rows[i].under {
 			parent, _, _ = strings.Cut(parent, ".")
 			if !slices.Contains(s.parents[t.name], parent) {
 				s.parents[t.name] = append(s.parents[t.name], parent)

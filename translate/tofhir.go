@@ -28,14 +28,14 @@ func ToFHIR(m *hl7v2.Message, p Profile) (Result, error) {
 	}
 	msh := j.first("MSH")
 	j.trigger = msh.text(9, 2)
-	s := maps.structureOf(msh.text(9, 1), j.trigger)
+	s := maps.structureOf(msh.text(9, 1), j.trigger, msh.text(9, 3))
 	name := or(msh.text(9, 3), msh.text(9, 1)+"_"+msh.text(9, 2))
 	if !p.allows(name) && (s == nil || !p.allows(s.name)) {
 		return Result{}, ErrStructure
 	}
 	if s == nil {
 		s = maps.structures["ANY"]
-		j.report("MSH-9", IssueUnmapped, "message structure has no table yet; only MSH, MSA and PID are read")
+		j.report("MSH-9", IssueUnmapped, "message structure has no table of its own; the general one reads it")
 	}
 	j.many, j.structure = s.many, s
 	b := &builder{job: j, origins: map[*fhir.Node]string{}, latest: map[string]int{}, counts: map[counted]int{}, ids: map[string]*fhir.Node{}, again: map[string]int{}, linked: map[linked]bool{}, used: map[opened]bool{}}
@@ -69,6 +69,8 @@ type builder struct {
 	whole   []*fhir.Node          // segments carried whole
 	used    map[opened]bool       // tables that have read a segment
 	origins map[*fhir.Node]string // the field that said an item of a list
+
+	stranger bool // a second person came where the structure has one: what follows may be about either
 }
 
 // opened is a table that read a segment under a frame.
@@ -131,6 +133,9 @@ func (b *builder) build(s *structure) {
 // open finds the row of the structure whose parent is nearest before the segment.
 func (b *builder) open(s *structure, seg *segment) *frame {
 	f := &frame{seg: seg, marks: map[int][]mark{}}
+	if len(b.frames) > 0 {
+		f.before = b.frames[len(b.frames)-1]
+	}
 	best := -1
 	for i := range s.rows {
 		r := &s.rows[i]
@@ -139,14 +144,19 @@ func (b *builder) open(s *structure, seg *segment) *frame {
 		}
 		at, parent := b.parentOf(r)
 		probe := &frame{seg: seg, parent: parent}
-		if free := !b.taken(parent, r.table); at >= best && b.holds(r.when, probe) && (at > best || (free && f.table == nil && r.table != "-")) {
+		if free := !b.taken(parent, r.table); at >= best && b.holds(r.when, probe) && (at > best || (free && f.table == nil)) {
 			best, f.row, f.parent, f.table = at, r, parent, nil
 			if free {
 				f.table = b.maps.segments[r.table]
 			}
 		}
 	}
-	if f.table != nil {
+	switch {
+	case f.table == nil && strings.HasPrefix(seg.name, "Z"):
+		f.parent, f.row = f.before, nil
+	case f.table == nil || b.stranger || (f.parent != nil && f.parent.table != nil && f.parent.table.kept):
+		b.stray(f)
+	default:
 		b.used[opened{f.parent, f.row.table}] = true
 	}
 	if f.parent != nil {
@@ -211,6 +221,9 @@ func (b *builder) make(f *frame) {
 		case "contained":
 			b.contained(f, r)
 		}
+	}
+	if f.stray {
+		b.settle(f)
 	}
 	if f.seg.name == "MSH" && f.get("MessageHeader") != nil {
 		f.bind("Bundle", b.singles["Bundle"], false)
@@ -419,6 +432,9 @@ func (b *builder) link(f *frame) {
 		}
 		for name := range strings.SplitSeq(r.args[0], "|") {
 			to := b.lookup(f, name)
+			if name == "parent" {
+				to = around(f)
+			}
 			if to == nil {
 				continue
 			}

@@ -24,7 +24,7 @@ func ToV2(bundle *fhir.Node, p Profile, m Meta) ([]byte, []Issue, error) {
 	w.gather(bundle)
 	code, trigger, structure := w.event()
 	w.trigger = trigger
-	s := maps.structureOf(code, trigger)
+	s := maps.structureOf(code, trigger, structure)
 	if s == nil && w.wayBack {
 		s = maps.structures["ANY"]
 	}
@@ -39,7 +39,9 @@ func ToV2(bundle *fhir.Node, p Profile, m Meta) ([]byte, []Issue, error) {
 	}
 	w.header(code, structure)
 	w.reply()
-	w.children(&frame{seg: w.first("MSH"), row: &structureRow{segment: "MSH", table: "MSH"}})
+	head := &frame{seg: w.first("MSH"), row: &structureRow{segment: "MSH", table: "MSH"}}
+	w.followers(head)
+	w.children(head)
 	w.trailer()
 	w.unrendered(bundle)
 	return w.bytes(), once(w.issues), nil
@@ -55,6 +57,9 @@ type writer struct {
 	spoken map[*fhir.Node]*frame // the segment that a resource was written as
 	byRef  map[string]*fhir.Node // "Type/id" and fullUrl
 	seqs   map[string]int
+
+	strays  map[string][]*fhir.Node // what stood after a segment, "PV1(2)", where no row has it
+	isStray map[*fhir.Node]bool
 }
 
 // gather indexes the Bundle and picks the resources of which a message has one.
@@ -71,6 +76,7 @@ func (w *writer) gather(bundle *fhir.Node) {
 		w.index[n] = i
 		w.places[n] = "Bundle.entry[" + itoa(i) + "].resource"
 	}
+	w.gatherStrays()
 	for _, name := range []string{"MessageHeader", "Task", "ServiceRequest", "Patient", "Encounter"} {
 		if all := w.ofType(name); len(all) > 0 {
 			w.singles[name] = all[0]
@@ -96,7 +102,7 @@ func (w *writer) prefer(name string, reference *fhir.Node) {
 func (w *writer) ofType(name string) []*fhir.Node {
 	var out []*fhir.Node
 	for _, n := range w.all {
-		if n.ResourceType() == name {
+		if n.ResourceType() == name && !w.isStray[n] {
 			out = append(out, n)
 		}
 	}
@@ -122,7 +128,7 @@ func (w *writer) event() (code, trigger, structure string) {
 		v := parseValue(safeRaw(w.singles["MessageHeader"].At("eventCoding.display").Text()))
 		return v.text(1), v.text(2), or(v.text(3), v.text(1))
 	}
-	if s := w.maps.structureOf(code, trigger); s != nil {
+	if s := w.maps.structureOf(code, trigger, ""); s != nil {
 		structure = s.name
 	}
 	return code, trigger, structure
@@ -164,7 +170,7 @@ func placed(group []*frame) []*frame {
 
 func (w *writer) belongs(r *structureRow, parent *frame) bool {
 	under := slices.Contains(r.under, parent.seg.name) || slices.Contains(r.under, parent.row.table)
-	return under && r.table != "-" && (w.wayBack || r.send != "none")
+	return under && (w.wayBack || r.send != "none")
 }
 
 // writeAll writes the frames of one segment under one parent, numbered from 1.
@@ -253,7 +259,9 @@ func (w *writer) found(r *structureRow, parent *frame) []*fhir.Node {
 			continue
 		}
 		for _, item := range w.items(parent, name, rest) {
-			if n := w.resolve(item); n != nil {
+			if n := w.resolve(item); w.isStray[n] {
+				continue
+			} else if n != nil {
 				item = n
 			} else if item.Get("reference") != nil {
 				continue
@@ -449,7 +457,10 @@ func (w *writer) write(f *frame) bool {
 	w.markItems(f)
 	w.append(seg)
 	f.seg = seg
-	w.children(f)
+	w.followers(f)
+	if !f.table.kept {
+		w.children(f)
+	}
 	return true
 }
 
