@@ -129,7 +129,7 @@ func (j *job) backRow(f *frame, r *row, root *fhir.Node) []string {
 			c.choice = strings.TrimPrefix(p.name, strings.TrimSuffix(last, "[x]"))
 		}
 		if raw, ok := p.carried(j.carrierName(f, r.field)); ok && j.stillSays(f, r, p, raw) {
-			reps = append(reps, strings.Split(raw, "~")...)
+			reps = appendReps(reps, raw)
 			continue
 		}
 		if j.wayBack && p.assumed() {
@@ -142,11 +142,22 @@ func (j *job) backRow(f *frame, r *row, root *fhir.Node) []string {
 			}
 		}
 		if v := j.maps.converterFor(r.mapName).from(c, node).String(); v != "" {
-			reps = append(reps, strings.Split(v, "~")...)
+			reps = appendReps(reps, v)
 		}
 	}
 	return reps
 }
+
+// appendReps appends the repetitions of a raw field.
+func appendReps(reps []string, raw string) []string {
+	for rep := range strings.SplitSeq(raw, "~") {
+		reps = append(reps, rep)
+	}
+	return reps
+}
+
+// unsaidAlready is for comparing; what stands in a Bundle is made anew.
+var unsaidAlready = unsaid()
 
 // where is the FHIR place that an issue on the way back names.
 func (j *job) where(r *row, root *fhir.Node) string {
@@ -227,7 +238,7 @@ func (t *table) fallback(r *row, n *fhir.Node) bool {
 // comparable returns the part of an element that the row is about.
 func (j *job) comparable(r *row, p place) *fhir.Node {
 	n := p.bare()
-	if same(n, unsaid()) {
+	if same(n, unsaidAlready) {
 		return nil
 	}
 	if len(r.target.steps) == 0 && n.ResourceType() == "" && n.ID() != "" {

@@ -202,7 +202,7 @@ func (r *row) part(v value) value {
 		return nil
 	}
 	rest := v[r.field-1 : min(len(v), r.field+2)]
-	if rest.String() == "" {
+	if rest.empty() {
 		return nil
 	}
 	return rest

@@ -398,7 +398,7 @@ func (j *job) convert(c *call, r *row, reps []string) *fhir.Node {
 			v = append(v, []string{rep})
 		}
 	}
-	if reps[0] == null || v.String() == "" {
+	if reps[0] == null || v.empty() {
 		return nil
 	}
 	n := j.maps.converterFor(r.mapName).to(c, v)

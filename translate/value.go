@@ -105,7 +105,7 @@ func (v value) comp(c int) value {
 	for i, s := range v[c-1] {
 		sub[i] = []string{s}
 	}
-	if sub.String() == "" {
+	if sub.empty() {
 		return nil
 	}
 	return sub
@@ -138,11 +138,25 @@ func (v value) setComp(c int, sub value) value {
 var nothing = []string{""}
 
 func (v value) grow(n int) value {
-	v = slices.Grow(v, max(n-len(v), 0))
+	if n > cap(v) {
+		v = slices.Grow(v, max(n, 4)-len(v)) // most have no more than four
+	}
 	for len(v) < n {
 		v = append(v, nothing)
 	}
 	return v
+}
+
+// empty tells whether there is nothing but separators.
+func (v value) empty() bool {
+	for _, comp := range v {
+		for _, sub := range comp {
+			if strings.Trim(sub, "^&") != "" {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // String returns the raw text without trailing empty parts.
