@@ -30,9 +30,9 @@ var statuses = map[string]bool{
 	"draft": true, "proposed": true, "active": true, "rejected": true, "inactive": true, "entered-in-error": true,
 }
 
-// compile reads a Consent; what makes it unprocessable is kept as problems.
+// compile reads a Consent of R4 or R5; what makes it unprocessable is kept as problems.
 func compile(f Filed) *directive {
-	n := f.Node
+	n := fhir.ConsentFromR5(f.Node)
 	d := &directive{ref: n.Ref(), version: f.Version, patient: reference(n.Get("patient"))}
 	d.status = n.Get("status").Text()
 	if n.ResourceType() != "Consent" {

@@ -39,6 +39,7 @@ func (c Codec) Decode(in adapters.Inbound) (adapters.Decoded, error) {
 	}
 	sum := sha256.Sum256(in.Raw)
 	d := decoding{partner: in.Partner, digest: hex.EncodeToString(sum[:])}
+	root = consentsFromR5(root)
 	d.validate(root)
 	var out adapters.Decoded
 	method, target, _ := strings.Cut(in.Interaction, " ")
@@ -52,6 +53,16 @@ func (c Codec) Decode(in adapters.Inbound) (adapters.Decoded, error) {
 	}
 	out.Issues = d.warnings
 	return out, nil
+}
+
+// consentsFromR5 turns a Consent of R5, alone or in a Bundle, into R4; the bytes that came are kept as they are.
+func consentsFromR5(root *fhir.Node) *fhir.Node {
+	for _, entry := range root.Get("entry").Items() {
+		if resource := entry.Get("resource"); resource != nil {
+			entry.Set("resource", fhir.ConsentFromR5(resource))
+		}
+	}
+	return fhir.ConsentFromR5(root)
 }
 
 // unparsed locates a parse error by its byte: the names on a JSON pointer are the sender's,

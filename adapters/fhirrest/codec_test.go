@@ -294,3 +294,29 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	}
 }
+
+// TestConsentOfR5 files a form of R5, alone and in a Bundle: what the gateway keeps is R4, and
+// a form that is neither is refused.
+func TestConsentOfR5(t *testing.T) {
+	t.Parallel()
+	const form = `{"resourceType":"Consent","id":"c1","status":"active","category":[{"text":"release"}],"subject":{"reference":"Patient/sam"},` +
+		`"date":"2026-09-01","grantor":[{"reference":"RelatedPerson/mother"}],"decision":"deny",` +
+		`"provision":[{"purpose":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActReason","code":"TREAT"}]}]}`
+	bundle := `{"resourceType":"Bundle","type":"transaction","entry":[{"fullUrl":"urn:uuid:5b1f7a52-1c5a-4f4e-9a44-0d2f1f0b7c11","resource":` + form +
+		`,"request":{"method":"PUT","url":"Consent/c1"}}]}`
+	for interaction, body := range map[string]string{"PUT Consent/c1": form, "POST /": bundle} {
+		decoded, err := fhirrest.Codec{}.Decode(inbound(interaction, []byte(body)))
+		if err != nil {
+			t.Fatalf("%s: %v", interaction, err)
+		}
+		for _, c := range fhir.Entries(decoded.Bundle) {
+			if c.At("provision.type").Text() != "deny" || c.At("provision.provision[0].type").Text() != "permit" || c.At("patient.reference").Text() != "Patient/sam" {
+				t.Errorf("%s: %s", interaction, c.JSON())
+			}
+		}
+	}
+	mixed := strings.Replace(form, `"decision"`, `"patient":{"reference":"Patient/sam"},"decision"`, 1)
+	if _, err := (fhirrest.Codec{}).Decode(inbound("PUT Consent/c1", []byte(mixed))); err == nil {
+		t.Error("a form that is half R4 and half R5 was taken")
+	}
+}

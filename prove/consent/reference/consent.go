@@ -8,6 +8,49 @@ import (
 	"time"
 )
 
+// fromR5 writes a form of R5 as one of R4: a provision is an exception to what stands around it.
+func fromR5(c Object) Object {
+	if c["subject"] == nil || c["patient"] != nil {
+		return c
+	}
+	var turn func(p Object, kind string) Object
+	turn = func(p Object, kind string) Object {
+		out := Object{"type": kind}
+		for _, name := range criteria {
+			if p[name] != nil {
+				out[name] = p[name]
+			}
+		}
+		var classes, children []any
+		for _, t := range objects(p["resourceType"]) {
+			classes = append(classes, Object{"system": "http://hl7.org/fhir/resource-types", "code": t["code"]})
+		}
+		for _, child := range objects(p["provision"]) {
+			children = append(children, turn(child, map[string]string{"permit": "deny", "deny": "permit"}[kind]))
+		}
+		if classes != nil {
+			out["class"] = classes
+		}
+		if out["provision"] = children; p["expression"] != nil {
+			out["modifierExtension"] = []any{Object{}}
+		}
+		return out
+	}
+	return Object{
+		"resourceType": "Consent", "id": c["id"], "status": c["status"], "category": c["category"], "patient": c["subject"],
+		"scope":    Object{"coding": []any{Object{"system": terminology + "consentscope", "code": "patient-privacy"}}},
+		"dateTime": c["date"], "performer": c["grantor"], "policy": []any{c["policyBasis"]}, "sourceReference": first(c["sourceReference"]),
+		"provision": turn(Object{"period": c["period"], "provision": c["provision"]}, text(c["decision"])),
+	}
+}
+
+func first(v any) any {
+	if all := objects(v); len(all) > 0 {
+		return all[0]
+	}
+	return nil
+}
+
 // state is convention 1: "usable", "idle" (says nothing now), "unreadable" (blocks).
 func (s *scene) state(c Object) string {
 	patient := reference(c["patient"])

@@ -121,6 +121,7 @@ func read(doc Object) *scene {
 	s.age = s.ageAt(s.now)
 	s.adult = s.age >= 18 || s.patient["emancipated"] == true
 	for _, c := range objects(doc["consents"]) {
+		c = fromR5(c)
 		switch s.state(c) {
 		case "usable":
 			s.usable = append(s.usable, c)
