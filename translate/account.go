@@ -204,8 +204,8 @@ func (b *builder) standing(f *frame) map[int][]stood {
 				c.choice = strings.TrimPrefix(m.place.name, strings.TrimSuffix(last, "[x]"))
 			}
 			s := stood{rep: m.rep, target: m.row.target.text}
-			if m.row.mapName == "numbers" {
-				out[n] = append(out[n], s.numbered(numbersConverter{}.from(c, m.place.bare()))...)
+			if m.row.mapName == "numbers" || m.row.mapName == "race" {
+				out[n] = append(out[n], s.numbered(b.maps.converterFor(m.row.mapName).from(c, m.place.bare()))...)
 				continue
 			}
 			if m.row.joins() {

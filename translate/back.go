@@ -86,12 +86,20 @@ func (j *job) backField(f *frame, n int) []string {
 	var best []string
 	for _, r := range f.table.of(n) {
 		root := j.lookup(f, r.target.resource)
-		if !r.back() || root == nil || !j.holds(r.when, f) {
+		if !r.back() || root == nil {
 			continue
 		}
 		issues := j.issues
 		reps := j.backRow(f, r, root)
-		if len(reps) > 0 && (f.table.alone(r) || j.agrees(f, n, reps)) {
+		f.seg.put(n, reps) // a condition may be about the field itself
+		holds := j.holds(r.when, f)
+		agreed := holds && len(reps) > 0 && (f.table.alone(r) || j.agrees(f, n, reps))
+		f.seg.put(n, nil)
+		if !holds {
+			j.issues = issues
+			continue
+		}
+		if agreed {
 			return reps
 		}
 		if best == nil {
@@ -315,13 +323,13 @@ func (j *job) rowAgrees(f *frame, r *row, root *fhir.Node, reps []string) bool {
 
 // joins tells whether all repetitions of the field are one element.
 func (r *row) joins() bool {
-	return r.mapName == "lines" || r.mapName == "document" || r.mapName == "numbers"
+	return r.mapName == "lines" || r.mapName == "document" || r.mapName == "numbers" || r.mapName == "race"
 }
 
 // repeats tells whether each repetition of the field is an element of its own.
 func (r *row) repeats() bool {
 	for _, s := range r.target.steps {
-		if s.kind == appended || s.kind == picked {
+		if s.kind == appended || s.kind == picked || s.each {
 			return true
 		}
 	}

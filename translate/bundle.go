@@ -170,12 +170,10 @@ func (b *builder) tag() {
 		return
 	}
 	for _, n := range b.resources() {
-		if n.At("meta.tag") == nil {
-			if n.Get("meta") == nil {
-				n.Set("meta", fhir.NewObject())
-			}
-			n.Get("meta").Add("tag", testTag())
+		if n.Get("meta") == nil {
+			n.Set("meta", fhir.NewObject())
 		}
+		n.Get("meta").Add("tag", testTag())
 	}
 }
 

@@ -108,8 +108,14 @@ func (m *maps) converterFor(name string) converter {
 		return xtnConverter{}
 	case "MSG":
 		return msgConverter{}
-	case "testdata":
-		return testDataConverter{}
+	case "PT":
+		return processingConverter{}
+	case "original":
+		return originalConverter{}
+	case "uri":
+		return uriConverter{}
+	case "race":
+		return raceConverter{}
 	case "varies":
 		return variesConverter{}
 	case "constant":

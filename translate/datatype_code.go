@@ -2,6 +2,7 @@ package translate
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"caregate/fhir"
@@ -205,26 +206,71 @@ func (msgConverter) from(_ *call, n *fhir.Node) value {
 	return value{{""}}.set(2, n.Get("code").Text())
 }
 
-// testDataConverter is MSH-11: test and debugging messages are tagged HTEST.
-type testDataConverter struct{}
+// processingConverter is MSH-11 (PT) and the tags of MessageHeader.meta: its ID in table
+// 0103, its mode in table 0207. That a message is a test tags every resource beside it.
+type processingConverter struct{}
 
-func (testDataConverter) to(_ *call, v value) *fhir.Node {
-	if id := v.text(1); id != "T" && id != "D" {
+// processingTables are the code systems of PT-1 and PT-2.
+var processingTables = []string{terminology + "v2-0103", terminology + "v2-0207"}
+
+func (processingConverter) to(_ *call, v value) *fhir.Node {
+	n := fhir.NewObject()
+	for i, system := range processingTables {
+		if code := v.text(i + 1); codeForm.MatchString(code) {
+			n.Add("tag", fhir.NewObject().SetText("system", system).SetText("code", code))
+		}
+	}
+	if n.Len() == 0 {
 		return nil
 	}
-	return testTag()
+	return n
 }
 
+func (processingConverter) from(_ *call, n *fhir.Node) value {
+	var v value
+	for _, tag := range n.Get("tag").Items() {
+		for i, system := range processingTables {
+			if tag.Get("system").Text() == system {
+				v = v.set(i+1, tag.Get("code").Text())
+			}
+		}
+	}
+	return v
+}
+
+func (processingConverter) part(n *fhir.Node) *fhir.Node {
+	out := fhir.NewObject()
+	for _, tag := range n.Get("tag").Items() {
+		if slices.Contains(processingTables, tag.Get("system").Text()) {
+			out.Add("tag", tag)
+		}
+	}
+	return out
+}
+
+// testTag says that a resource is of a test message.
 func testTag() *fhir.Node {
 	return fhir.NewObject().SetText("system", terminology+"v3-ActReason").
 		SetText("code", "HTEST").SetText("display", "test health data")
 }
 
-func (testDataConverter) from(_ *call, n *fhir.Node) value {
-	if n.Get("code").Text() == "HTEST" {
-		return textValue("T")
+// originalConverter is a coded field that a FHIR code, in another row, does not say
+// exactly: it stands in the extension alternate-codes of that code. Its arguments are
+// those of the other row, then "always" where it stands there in any case.
+type originalConverter struct{}
+
+func (originalConverter) to(c *call, v value) *fhir.Node {
+	code := codeConverter{}
+	check := c.below(c.location, c.args)
+	check.quiet = true
+	if n := code.to(check, v); c.arg(2) != "always" && n != nil && code.from(check, n).String() == v.String() {
+		return nil
 	}
-	return nil
+	return cweConverter{}.to(c.below(c.location, nil), v)
+}
+
+func (originalConverter) from(c *call, n *fhir.Node) value {
+	return cweConverter{}.from(c.below(c.location, nil), n)
 }
 
 // taskStatusConverter is RF1-1 and Task.status. A status that RF1-1 cannot say exactly

@@ -9,8 +9,8 @@ import (
 )
 
 // dtmConverter is a date or time (HL7 v2.5.1 section 2.A.22). Its argument is the FHIR
-// datatype of the target: date, dateTime or instant; a second one, "minute", lets an
-// instant be said to the minute, as appointments are. Precision is kept; a time needs an
+// datatype of the target: date, dateTime or instant, or "timed" for a dateTime that only
+// a time makes; a second one, "minute", lets an instant be said to the minute, as appointments are. Precision is kept; a time needs an
 // offset, its own or that of the profile's zone, and is a date without one.
 type dtmConverter struct{}
 
@@ -31,6 +31,8 @@ func (dtmConverter) to(c *call, v value) *fhir.Node {
 	}
 	date := strings.Join(nonEmpty(parts[1:4]), "-")
 	switch {
+	case c.arg(0) == "timed" && parts[4] == "":
+		return nil
 	case c.arg(0) == "date" || (parts[4] == "" && c.arg(0) == "dateTime"):
 		return fhir.NewString(date)
 	case parts[5] == "" || (c.arg(0) == "instant" && parts[6] == "" && c.arg(1) != "minute"):
@@ -45,7 +47,7 @@ func (dtmConverter) to(c *call, v value) *fhir.Node {
 
 // reduced gives up the time: a date remains where the target takes one.
 func (c *call) reduced(date, code, why string) *fhir.Node {
-	if c.arg(0) == "instant" {
+	if c.arg(0) == "instant" || c.arg(0) == "timed" {
 		c.report(code, why+"; left out and carried")
 		return nil
 	}

@@ -146,6 +146,22 @@ func (endpointConverter) from(_ *call, n *fhir.Node) value {
 	return value(nil).set(1, n.Get("name").Text()).set(2, id).set(3, kind)
 }
 
+func (endpointConverter) part(n *fhir.Node) *fhir.Node {
+	return partOf(n, "name", "endpoint", "_endpoint")
+}
+
+// uriConverter is the universal id of an HD where it is a URI.
+type uriConverter struct{}
+
+func (uriConverter) to(_ *call, v value) *fhir.Node {
+	return textNode(universalURI(v.text(2), v.text(3)))
+}
+
+func (uriConverter) from(_ *call, n *fhir.Node) value {
+	id, kind := universalID(n.Text())
+	return value(nil).set(2, id).set(3, kind)
+}
+
 // unsaid is an element that must be there and whose value is unknown (data-absent-reason).
 func unsaid() *fhir.Node {
 	ext := fhir.NewObject().SetText("url", "http://hl7.org/fhir/StructureDefinition/data-absent-reason").
@@ -153,23 +169,51 @@ func unsaid() *fhir.Node {
 	return fhir.NewObject().Set("extension", fhir.NewArray(ext))
 }
 
-// partyConverter is a facility in MSH (HD) as a logical reference: no resource of its own.
+// partyConverter is a facility or an application (HD) as a logical reference: no resource
+// of its own. Its first argument is the resource type; the second, "rest", leaves out
+// what a name and an endpoint say.
 type partyConverter struct{}
 
-func (partyConverter) to(_ *call, v value) *fhir.Node {
+// universalTypes is the code system of HD-3.
+const universalTypes = terminology + "v2-0301"
+
+func (partyConverter) to(c *call, v value) *fhir.Node {
 	n := fhir.NewObject()
-	if uri := universalURI(v.text(2), v.text(3)); uri != "" {
-		n.Set("identifier", fhir.NewObject().SetText("system", "urn:ietf:rfc:3986").SetText("value", uri))
+	uri := universalURI(v.text(2), v.text(3))
+	if said, kind := universalID(uri); c.arg(1) == "rest" && said == v.text(2) && kind == v.text(3) {
+		return nil
 	}
-	n.SetText("display", v.text(1))
+	number := fhir.NewObject()
+	switch kind := v.text(3); {
+	case uri != "":
+		number.SetText("system", "urn:ietf:rfc:3986").SetText("value", uri)
+	case codeForm.MatchString(kind):
+		coding := fhir.NewObject().SetText("system", universalTypes).SetText("code", kind)
+		number.Set("type", fhir.NewObject().Set("coding", fhir.NewArray(coding)))
+		fallthrough
+	default:
+		number.SetText("value", strings.TrimSpace(v.text(2)))
+	}
+	if number.Len() > 0 {
+		n.Set("identifier", number)
+	}
+	if name := v.text(1); strings.TrimSpace(name) != "" {
+		n.SetText("display", name)
+	}
 	if n.Len() == 0 {
 		return nil
 	}
-	return n
+	return n.SetText("type", c.arg(0))
 }
 
 func (partyConverter) from(_ *call, n *fhir.Node) value {
-	id, kind := universalID(n.Get("identifier").Get("value").Text())
+	number := n.Get("identifier")
+	id, kind := number.Get("value").Text(), ""
+	if number.Get("system") != nil {
+		id, kind = universalID(id)
+	} else if coding := number.At("type.coding[0]"); coding.Get("system").Text() == universalTypes {
+		kind = coding.Get("code").Text()
+	}
 	return value(nil).set(1, n.Get("display").Text()).set(2, id).set(3, kind)
 }
 

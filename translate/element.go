@@ -37,6 +37,7 @@ type step struct {
 	not      bool   // picked: only items whose child key has not val
 	several  bool   // picked: the key is a list
 	url      string // extension
+	each     bool   // extended: each repetition is an extension of its own
 }
 
 type stepKind uint8
@@ -46,7 +47,7 @@ const (
 	appended                 // name[]: each repetition is an item
 	indexed                  // name[0]: the item at that place
 	picked                   // name[key=val]: as appended; on the way back only the items that match
-	extended                 // extension(url): the extension with that url
+	extended                 // extension(url): the extension with that url; extension(url)[]: each repetition has its own
 )
 
 // target is a path to an element, "Patient.telecom[use!=work]".
@@ -108,7 +109,7 @@ func (t target) within(root *fhir.Node) (about []*fhir.Node, rest target) {
 // opens tells whether the path makes an item of a list on its way, which must not be for nothing.
 func (t target) opens() bool {
 	for i, s := range t.steps {
-		if i < len(t.steps)-1 && (s.kind == appended || s.kind == picked) {
+		if i < len(t.steps)-1 && (s.kind == appended || s.kind == picked || s.each) {
 			return true
 		}
 	}
@@ -136,7 +137,7 @@ func (s step) descend(cur *fhir.Node, next step) *fhir.Node {
 		return cur.Get(s.name).Item(s.index)
 	case extended:
 		for _, ext := range cur.Get("extension").Items() {
-			if ext.Get("url").Text() == s.url {
+			if ext.Get("url").Text() == s.url && !s.each {
 				return ext
 			}
 		}
@@ -157,6 +158,15 @@ func (s step) putLast(cur, node *fhir.Node, choice string) (place, bool) {
 		return place{}, false // nothing was chosen: there is no such element
 	}
 	switch s.kind {
+	case extended:
+		ext := s.descend(cur)
+		if ext.Len() > 1 {
+			return place{}, false
+		}
+		for member, child := range node.Members() {
+			ext.Set(member, child)
+		}
+		return place{parent: cur, name: name, node: ext}, true
 	case appended, picked, indexed:
 		if s.kind == indexed && cur.Get(name).Len() > s.index {
 			return place{}, false
@@ -215,8 +225,16 @@ func (s *step) places(out []place, from place) []place {
 		return plainPlaces(out, from, s.name)
 	case extended:
 		for _, ext := range n.Get("extension").Items() {
-			if ext.Get("url").Text() == s.url {
-				return append(out, place{parent: n, name: "extension", node: ext, item: from.item})
+			if ext.Get("url").Text() != s.url {
+				continue
+			}
+			p := place{parent: n, name: "extension", node: ext, item: from.item}
+			if s.each {
+				p.item = ext
+			}
+			out = append(out, p)
+			if !s.each {
+				break
 			}
 		}
 		return out

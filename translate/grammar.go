@@ -28,7 +28,7 @@ func parseTarget(text string) (target, error) {
 			return t, err
 		}
 		if n := len(t.steps); s.kind == extended && n > 0 && t.steps[n-1].kind == extended {
-			s.url = strings.TrimSuffix(strings.TrimPrefix(part, "extension("), ")") // within an extension names are short
+			s.url = strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(part, "[]"), "extension("), ")") // within an extension names are short
 		}
 		t.steps = append(t.steps, s)
 	}
@@ -58,7 +58,8 @@ func splitPath(text string) []string {
 
 func parseStep(part string) (step, error) {
 	if url, ok := strings.CutPrefix(part, "extension("); ok {
-		return step{name: "extension", kind: extended, url: extensionURL(strings.TrimSuffix(url, ")"))}, nil
+		name, each := strings.CutSuffix(url, "[]")
+		return step{name: "extension", kind: extended, each: each, url: extensionURL(strings.TrimSuffix(name, ")"))}, nil
 	}
 	if strings.HasSuffix(part, "[x]") {
 		return step{name: part}, nil

@@ -352,7 +352,7 @@ func (b *builder) mapField(f *frame, r *row, root *fhir.Node) {
 		if ok = ok && (i == 0 || len(r.target.steps) > 0); ok && n != nil && len(r.target.steps) == 0 {
 			merge(target{}, root, n)
 		}
-		whole := !p.inList || r.joins()
+		whole := r.joins() || (!p.inList && !r.repeats())
 		f.marks[r.field] = append(f.marks[r.field], mark{rep: i, row: r, place: p, placed: ok && n != nil, whole: whole})
 		if r.joins() {
 			return
