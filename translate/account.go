@@ -263,7 +263,7 @@ func (b *builder) carryField(f *frame, n int) {
 var personal = []string{"XPN", "XTN", "XAD", "CX"}
 
 // objects are the maps whose element is no primitive: one that could not be made has no place beside it.
-var objects = []string{"DR", "attachment", "thing", "link", "EIP", "NDL", "CWE", "CNE", "varies", "component", "numbers", "EI", "CX", "XPN", "XAD", "XTN", "XON", "XCN", "PL", "DLD", "organisation", "named", "label", "party", "Coding", "days"}
+var objects = []string{"DR", "attachment", "thing", "link", "EIP", "NDL", "CWE", "CNE", "varies", "component", "numbers", "EI", "CX", "XPN", "XAD", "XTN", "XON", "XCN", "PL", "DLD", "organisation", "named", "label", "party", "Coding", "days", "beyond", "race", "PT", "endpoint"}
 
 // anchors returns the marks of the row that a carrier of the field should stand at: the
 // first row whose elements can have extensions of their own. An element that could not

@@ -196,7 +196,7 @@ func (j *job) ours(room []place, f *frame, r *row, root *fhir.Node) []place {
 			continue
 		}
 		mine, other := j.markedFor(f, r, p)
-		if other || (mine && !j.wayBack && r.arg0() == "patient" && !r.target.steps[len(r.target.steps)-1].matches(p.node)) {
+		if other || (!mine && r.markedOnly()) || (mine && !j.wayBack && r.arg0() == "patient" && !r.target.steps[len(r.target.steps)-1].matches(p.node)) {
 			continue // of an identifier that must not leave the mark does not decide
 		}
 		if _, carried := p.carried(name); !carried && !mine && len(r.target.steps) > 0 {
@@ -208,6 +208,11 @@ func (j *job) ours(room []place, f *frame, r *row, root *fhir.Node) []place {
 		out = append(out, p)
 	}
 	return out
+}
+
+// markedOnly tells whether nothing but a mark makes an element one of the row.
+func (r *row) markedOnly() bool {
+	return slices.ContainsFunc(r.target.steps, func(s step) bool { return s.marked })
 }
 
 // mayLeave tells whether the profile lets an identifier of a patient out.

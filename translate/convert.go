@@ -110,8 +110,10 @@ func (m *maps) converterFor(name string) converter {
 		return msgConverter{}
 	case "PT":
 		return processingConverter{}
-	case "original":
-		return originalConverter{}
+	case "language":
+		return languageConverter{}
+	case "beyond":
+		return beyondConverter{}
 	case "uri":
 		return uriConverter{}
 	case "race":
@@ -185,7 +187,7 @@ func (k compositeConverter) to(c *call, v value) *fhir.Node {
 	for i := range k.t.rows {
 		r := &k.t.rows[i]
 		sub := r.part(v)
-		if !r.forward() || len(sub) == 0 {
+		if !r.forward() || len(sub) == 0 || r.field == 0 {
 			continue
 		}
 		node := c.j.maps.converterFor(r.mapName).to(c.below(c.location+"."+itoa(r.field), r.args), sub)
@@ -195,6 +197,11 @@ func (k compositeConverter) to(c *call, v value) *fhir.Node {
 	}
 	if obj.Len() == 0 {
 		return nil
+	}
+	for i := range k.t.rows {
+		if r := &k.t.rows[i]; r.field == 0 {
+			r.target.put(obj, fhir.NewString(r.arg0()), "") // what no component says
+		}
 	}
 	return obj
 }

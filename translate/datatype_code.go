@@ -96,11 +96,17 @@ func codeIn(j *job, v value, table string) string {
 		if code == "" {
 			continue
 		}
-		if (system == "" && at == 1) || system == "HL7"+v2 || j.p.Codes[table][code] != "" {
+		if (system == "" && at == 1) || isTable(system, v2) || j.p.Codes[table][code] != "" {
 			return code
 		}
 	}
 	return ""
+}
+
+// isTable tells whether a coding system name is that of the HL7 table: "HL70127", also
+// written Hl7127.
+func isTable(name, table string) bool {
+	return len(name) > 3 && strings.EqualFold(name[:3], "HL7") && strings.TrimLeft(name[3:], "0") == strings.TrimLeft(table, "0")
 }
 
 // codeConverter is a v2 code and a FHIR code. Arguments: the code table, then "ID" for a
@@ -254,24 +260,39 @@ func testTag() *fhir.Node {
 		SetText("code", "HTEST").SetText("display", "test health data")
 }
 
-// originalConverter is a coded field that a FHIR code, in another row, does not say
-// exactly: it stands in the extension alternate-codes of that code. Its arguments are
-// those of the other row, then "always" where it stands there in any case.
-type originalConverter struct{}
+// beyondConverter is a field that another row does not say exactly: what has more to say
+// than a code or a text also stands there whole. Its arguments are the map of this row,
+// then that of the other row with its arguments.
+type beyondConverter struct{}
 
-func (originalConverter) to(c *call, v value) *fhir.Node {
-	code := codeConverter{}
-	check := c.below(c.location, c.args)
+func (beyondConverter) to(c *call, v value) *fhir.Node {
+	said := c.j.maps.converterFor(c.arg(1))
+	check := c.below(c.location, c.args[2:])
 	check.quiet = true
-	if n := code.to(check, v); c.arg(2) != "always" && n != nil && code.from(check, n).String() == v.String() {
+	if n := said.to(check, v); n != nil && said.from(check, n).String() == v.String() {
 		return nil
 	}
-	return cweConverter{}.to(c.below(c.location, nil), v)
+	return c.j.maps.converterFor(c.arg(0)).to(c.below(c.location, nil), v)
 }
 
-func (originalConverter) from(c *call, n *fhir.Node) value {
-	return cweConverter{}.from(c.below(c.location, nil), n)
+func (beyondConverter) from(c *call, n *fhir.Node) value {
+	return c.j.maps.converterFor(c.arg(0)).from(c.below(c.location, nil), n)
 }
+
+// languageConverter is a language as a tag of BCP 47, which the codes of ISO 639 are.
+type languageConverter struct{}
+
+var languageForm = regexp.MustCompile(`^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
+
+func (languageConverter) to(c *call, v value) *fhir.Node {
+	if !languageForm.MatchString(v.text(1)) {
+		c.report(IssueBadValue, "not a language tag; kept as it came")
+		return nil
+	}
+	return fhir.NewString(v.text(1))
+}
+
+func (languageConverter) from(_ *call, n *fhir.Node) value { return textValue(n.Text()) }
 
 // taskStatusConverter is RF1-1 and Task.status. A status that RF1-1 cannot say exactly
 // travels as the alternate coding, system 99FHIRTASK.

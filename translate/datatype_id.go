@@ -146,10 +146,6 @@ func (endpointConverter) from(_ *call, n *fhir.Node) value {
 	return value(nil).set(1, n.Get("name").Text()).set(2, id).set(3, kind)
 }
 
-func (endpointConverter) part(n *fhir.Node) *fhir.Node {
-	return partOf(n, "name", "endpoint", "_endpoint")
-}
-
 // uriConverter is the universal id of an HD where it is a URI.
 type uriConverter struct{}
 
@@ -204,6 +200,10 @@ func (partyConverter) to(c *call, v value) *fhir.Node {
 		return nil
 	}
 	return n.SetText("type", c.arg(0))
+}
+
+func (partyConverter) part(n *fhir.Node) *fhir.Node {
+	return partOf(n, "identifier", "display", "type")
 }
 
 func (partyConverter) from(_ *call, n *fhir.Node) value {

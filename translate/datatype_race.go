@@ -50,7 +50,7 @@ func (raceConverter) coded(c *call, v value) (name string, coding *fhir.Node) {
 	for _, at := range []int{1, 4} {
 		code, from := v.text(at), v.text(at+2)
 		coding = fhir.NewObject().SetText("system", raceCodes)
-		known := from == "" || strings.HasPrefix(from, "HL7") || c.j.systemOf(from) == raceCodes
+		known := strings.HasPrefix(from, "HL7") || c.j.systemOf(from) == raceCodes || (from == "" && c.j.displays(c.arg(0), code, v.text(at+1)))
 		if said := c.j.toFHIR(c.arg(0), code); said != "" && (known || c.j.p.Codes[c.arg(0)][code] != "") {
 			return "ombCategory", coding.SetText("code", said).SetText("display", v.text(at+1))
 		}
@@ -95,3 +95,12 @@ func (raceConverter) part(n *fhir.Node) *fhir.Node { return partOf(n, "extension
 
 // codeOf is a coding without its words, so that two can be compared.
 func codeOf(coding *fhir.Node) *fhir.Node { return partOf(coding, "system", "code") }
+
+// displays tells whether a code stands without words, or with those of its table.
+func (j *job) displays(table, code, words string) bool {
+	if words == "" {
+		return true
+	}
+	t := j.maps.codes[table]
+	return t != nil && slices.ContainsFunc(t.rows, func(r codeRow) bool { return r.code == code && strings.EqualFold(r.display, words) })
+}

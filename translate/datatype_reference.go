@@ -91,7 +91,8 @@ func retitled(n *fhir.Node, made string) bool {
 	return now != "" && now != made
 }
 
-// organisationConverter is an organisation (XON) as a logical reference.
+// organisationConverter is an organisation (XON) as a logical reference. "typed" reads none
+// that does not say that it is one.
 type organisationConverter struct{}
 
 func (organisationConverter) to(c *call, v value) *fhir.Node {
@@ -103,7 +104,7 @@ func (organisationConverter) to(c *call, v value) *fhir.Node {
 }
 
 func (organisationConverter) from(c *call, n *fhir.Node) value {
-	if kind := n.Get("type").Text(); kind != "" && kind != "Organization" {
+	if kind := n.Get("type").Text(); kind != "Organization" && (kind != "" || c.arg(0) == "typed") {
 		return nil
 	}
 	return c.j.maps.converterFor("XONR").from(c, n)
@@ -176,10 +177,18 @@ func (placeConverter) from(c *call, n *fhir.Node) value {
 
 // labelConverter is a v2 code and a security label. Its argument is a code table whose
 // FHIR codes are written "v3-ActCode|DEMO"; a code that the table does not have keeps its
-// own system. "only" takes and gives no other, "known" gives no other, "ID" writes the code alone.
+// own system. "only" takes and gives no other, "known" gives no other, "ID" writes the code
+// alone, "words" is a text that may be such a code.
 type labelConverter struct{}
 
 func (labelConverter) to(c *call, v value) *fhir.Node {
+	if c.arg(1) == "words" {
+		n := labelConverter{}.to(c.below(c.location, []string{c.arg(0), "only"}), v)
+		if words := textNode(v.text(1)); words != nil {
+			return or2(n, fhir.NewObject()).Set("display", words)
+		}
+		return n
+	}
 	if system, code, ok := strings.Cut(c.j.toFHIR(c.arg(0), codeIn(c.j, v, c.arg(0))), "|"); ok {
 		return fhir.NewObject().SetText("system", systemName(system)).SetText("code", code)
 	}
@@ -193,6 +202,9 @@ func (labelConverter) to(c *call, v value) *fhir.Node {
 
 func (labelConverter) from(c *call, n *fhir.Node) value {
 	system, code := n.Get("system").Text(), n.Get("code").Text()
+	if c.arg(1) == "words" {
+		return textValue(n.Get("display").Text())
+	}
 	if r, ok := c.j.toV2(c.arg(0), strings.TrimPrefix(system, terminology)+"|"+code); ok {
 		return r.value(c.arg(0), c.arg(1) != "only" && c.arg(1) != "ID")
 	}

@@ -38,6 +38,7 @@ type step struct {
 	several  bool   // picked: the key is a list
 	url      string // extension
 	each     bool   // extended: each repetition is an extension of its own
+	marked   bool   // on the way back only the items that are marked for the field
 }
 
 type stepKind uint8
@@ -81,7 +82,7 @@ func (t target) put(root, node *fhir.Node, choice string) (place, bool) {
 			return p, ok
 		}
 		cur = s.descend(cur, t.steps[i+1])
-		if s.kind == appended || s.kind == picked || s.kind == indexed {
+		if s.kind == appended || s.kind == picked || s.kind == indexed || s.each {
 			item = cur
 		}
 	}
@@ -137,7 +138,7 @@ func (s step) descend(cur *fhir.Node, next step) *fhir.Node {
 		return cur.Get(s.name).Item(s.index)
 	case extended:
 		for _, ext := range cur.Get("extension").Items() {
-			if ext.Get("url").Text() == s.url && !s.each {
+			if ext.Get("url").Text() == s.url && (!s.each || len(next.places(nil, place{node: ext})) == 0) {
 				return ext
 			}
 		}
@@ -159,7 +160,7 @@ func (s step) putLast(cur, node *fhir.Node, choice string) (place, bool) {
 	}
 	switch s.kind {
 	case extended:
-		ext := s.descend(cur)
+		ext := s.descend(cur, step{})
 		if ext.Len() > 1 {
 			return place{}, false
 		}

@@ -28,7 +28,7 @@ func parseTarget(text string) (target, error) {
 			return t, err
 		}
 		if n := len(t.steps); s.kind == extended && n > 0 && t.steps[n-1].kind == extended {
-			s.url = strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(part, "[]"), "extension("), ")") // within an extension names are short
+			s.url, _, _ = strings.Cut(strings.TrimPrefix(part, "extension("), ")") // within an extension names are short
 		}
 		t.steps = append(t.steps, s)
 	}
@@ -58,8 +58,8 @@ func splitPath(text string) []string {
 
 func parseStep(part string) (step, error) {
 	if url, ok := strings.CutPrefix(part, "extension("); ok {
-		name, each := strings.CutSuffix(url, "[]")
-		return step{name: "extension", kind: extended, each: each, url: extensionURL(strings.TrimSuffix(name, ")"))}, nil
+		name, which, _ := strings.Cut(url, ")")
+		return step{name: "extension", kind: extended, each: which != "", marked: which == "[-]", url: extensionURL(name)}, nil
 	}
 	if strings.HasSuffix(part, "[x]") {
 		return step{name: part}, nil
@@ -70,8 +70,8 @@ func parseStep(part string) (step, error) {
 		return step{}, errTarget
 	case !bracket:
 		return step{name: name}, nil
-	case inner == "":
-		return step{name: name, kind: appended}, nil
+	case inner == "" || inner == "-":
+		return step{name: name, kind: appended, marked: inner == "-"}, nil
 	}
 	if n, err := strconv.Atoi(inner); err == nil {
 		return step{name: name, kind: indexed, index: n}, nil

@@ -49,7 +49,7 @@ func (t target) readList() (key string, at int) {
 		if kind == indexed && i < len(t.steps)-1 {
 			return "", 0
 		}
-		if kind == appended || kind == picked || kind == indexed {
+		if kind == appended || kind == picked || kind == indexed || t.steps[i].each {
 			names := []string{typeOf(strings.TrimPrefix(t.resource, "^"))}
 			for _, s := range t.steps[:i+1] {
 				names = append(names, s.name+s.url)
@@ -160,7 +160,7 @@ func (b *builder) ambiguous(f *frame, r *row, item *fhir.Node) bool {
 		if s := c.row.target.steps[k]; s.kind == indexed && r.target.steps[at].kind == indexed && s.index != r.target.steps[at].index {
 			continue
 		}
-		if c.row.target.steps[k].matches(item) && b.holds(c.row.when, f) {
+		if !c.row.target.steps[k].marked && c.row.target.steps[k].matches(item) && b.holds(c.row.when, f) {
 			return true
 		}
 	}
