@@ -154,7 +154,10 @@ func (b *builder) finish() {
 		return
 	}
 	if head.Get("source") == nil {
-		head.Set("source", fhir.NewObject().Set("_endpoint", unsaid()))
+		head.Set("source", fhir.NewObject())
+	}
+	if from := head.Get("source"); from.Get("endpoint") == nil {
+		from.Set("_endpoint", unsaid())
 	}
 	if head.Get("eventCoding") == nil {
 		head.Set("eventCoding", unsaid())
