@@ -11,29 +11,33 @@ import (
 // account writes every segment back, carries what does not come back by itself, and
 // says of each valued leaf where it went.
 func (b *builder) account() []Leaf {
-	var leaves []Leaf
+	valued := 0
+	for _, f := range b.frames {
+		valued += len(f.seg.fields)
+	}
+	leaves := make([]Leaf, 0, valued)
 	for _, f := range b.frames {
 		switch {
 		case f.table != nil:
-			leaves = append(leaves, b.accountFrame(f)...)
+			leaves = b.accountFrame(leaves, f)
 		case strings.HasPrefix(f.seg.name, "Z") && b.p.ZSegments != "drop":
 			b.carryWhole(f)
-			leaves = append(leaves, b.classify(f, func(int, int, leafAt) (Class, string) { return Carried, "Basic.extension" })...)
+			leaves = b.classify(leaves, f, func(int, int, leafAt) (Class, string) { return Carried, "Basic.extension" })
 		default:
 			if b.p.ZSegments == "drop" && strings.HasPrefix(f.seg.name, "Z") {
 				b.report(b.location(f, 0), IssueWithheld, "the profile drops Z segments")
 			} else {
 				b.report(b.location(f, 0), IssueUnmapped, "no table reads this segment here")
 			}
-			leaves = append(leaves, b.classify(f, func(int, int, leafAt) (Class, string) { return Unread, "" })...)
+			leaves = b.classify(leaves, f, func(int, int, leafAt) (Class, string) { return Unread, "" })
 		}
 	}
 	return leaves
 }
 
-// classify walks the valued leaves of a segment.
-func (b *builder) classify(f *frame, class func(field, rep int, leaf leafAt) (Class, string)) []Leaf {
-	var leaves []Leaf
+// classify appends the valued leaves of a segment.
+func (b *builder) classify(leaves []Leaf, f *frame, class func(field, rep int, leaf leafAt) (Class, string)) []Leaf {
+	var room [8]leafAt
 	for n := 1; n <= len(f.seg.fields); n++ {
 		if f.seg.name == "MSH" && n <= 2 {
 			continue
@@ -47,7 +51,7 @@ func (b *builder) classify(f *frame, class func(field, rep int, leaf leafAt) (Cl
 			reps = slices.Concat(reps, lost)
 		}
 		for i, raw := range reps {
-			for _, at := range leavesOf(raw) {
+			for _, at := range leavesOf(room[:0], raw) {
 				path := hl7v2.Path{
 					Segment: f.seg.name, Sequence: f.seg.seq, Field: n, Repetition: i + 1,
 					Component: at.comp, Subcomponent: at.sub,
@@ -72,8 +76,14 @@ type leafAt struct {
 	raw       string
 }
 
-func leavesOf(raw string) []leafAt {
-	var out []leafAt
+// leavesOf appends the valued leaves of a repetition.
+func leavesOf(out []leafAt, raw string) []leafAt {
+	if strings.IndexByte(raw, '^') < 0 && strings.IndexByte(raw, '&') < 0 {
+		if raw == "" {
+			return out
+		}
+		return append(out, leafAt{raw: raw})
+	}
 	v := parseValue(raw)
 	for c := range v {
 		for s, leaf := range v[c] {
@@ -94,7 +104,7 @@ func leavesOf(raw string) []leafAt {
 }
 
 // accountFrame carries what does not come back and classifies the leaves of a segment.
-func (b *builder) accountFrame(f *frame) []Leaf {
+func (b *builder) accountFrame(leaves []Leaf, f *frame) []Leaf {
 	stands := b.standing(f)
 	before := b.issues
 	back := b.rebuild(f)
@@ -109,7 +119,7 @@ func (b *builder) accountFrame(f *frame) []Leaf {
 		back = b.rebuild(f)
 	}
 	b.issues = before
-	return b.classify(f, func(n, i int, leaf leafAt) (Class, string) {
+	return b.classify(leaves, f, func(n, i int, leaf leafAt) (Class, string) {
 		if b.withheld(f, n) {
 			b.report(b.location(f, n), IssueWithheld, "the profile does not let this in")
 			return Unread, ""
@@ -199,7 +209,7 @@ func (b *builder) standing(f *frame) map[int][]stood {
 			if !m.placed {
 				continue
 			}
-			c := &call{j: b.job, f: f, args: m.row.args, quiet: true}
+			c := b.borrow(call{f: f, args: m.row.args, quiet: true})
 			if last := m.row.lastName(); strings.HasSuffix(last, "[x]") {
 				c.choice = strings.TrimPrefix(m.place.name, strings.TrimSuffix(last, "[x]"))
 			}
@@ -214,6 +224,7 @@ func (b *builder) standing(f *frame) map[int][]stood {
 				s.value = b.maps.converterFor(m.row.mapName).from(c, m.place.bare())
 			}
 			out[n] = append(out[n], s)
+			b.idle = c
 		}
 	}
 	b.silentStanding(f, out)

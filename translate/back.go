@@ -132,7 +132,7 @@ func (j *job) backRow(f *frame, r *row, root *fhir.Node) []string {
 	var reps []string
 	var room [4]place
 	for _, p := range j.ours(room[:0], f, r, root) {
-		c := &call{j: j, f: f, args: r.args, location: j.where(r, root), field: r.field}
+		c := j.borrow(call{f: f, args: r.args, location: j.where(r, root), field: r.field})
 		if last := r.lastName(); strings.HasSuffix(last, "[x]") {
 			c.choice = strings.TrimPrefix(p.name, strings.TrimSuffix(last, "[x]"))
 		}
@@ -152,6 +152,7 @@ func (j *job) backRow(f *frame, r *row, root *fhir.Node) []string {
 		if v := j.maps.converterFor(r.mapName).from(c, node).String(); v != "" {
 			reps = appendReps(reps, v)
 		}
+		j.idle = c
 	}
 	return reps
 }
@@ -304,7 +305,7 @@ func (j *job) rowAgrees(f *frame, r *row, root *fhir.Node, reps []string) bool {
 	}
 	var want []*fhir.Node
 	for i := range reps {
-		c := &call{j: j, f: f, args: r.args, quiet: true, rep: i}
+		c := j.borrow(call{f: f, args: r.args, quiet: true, rep: i})
 		group := reps[i : i+1]
 		if r.joins() {
 			group = reps
@@ -312,6 +313,7 @@ func (j *job) rowAgrees(f *frame, r *row, root *fhir.Node, reps []string) bool {
 		if n := j.convert(c, r, group); n != nil {
 			want = append(want, n)
 		}
+		j.idle = c
 		if r.joins() || !r.repeats() {
 			break
 		}

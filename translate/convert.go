@@ -26,6 +26,17 @@ type call struct {
 	field    int    // on the way back, the field that is written
 }
 
+// borrow returns a call of this job, in the room of one that is over where there is one.
+func (j *job) borrow(c call) *call {
+	at := j.idle
+	if at == nil {
+		at = &call{}
+	}
+	j.idle, c.j = nil, j
+	*at = c
+	return at
+}
+
 func (c *call) arg(i int) string {
 	if i < len(c.args) {
 		return c.args[i]

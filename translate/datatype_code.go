@@ -18,8 +18,8 @@ func (j *job) systemOf(name string) string {
 	if uri := j.p.CodeSystems[name]; uri != "" {
 		return uri
 	}
-	if m := hl7Table.FindStringSubmatch(name); m != nil {
-		return terminology + "v2-" + m[1]
+	if number, ok := strings.CutPrefix(name, "HL7"); ok && hl7Table.MatchString(name) {
+		return terminology + "v2-" + number
 	}
 	for _, s := range j.maps.systems {
 		if s.v2 == name {

@@ -336,13 +336,14 @@ func (b *builder) mapField(f *frame, r *row, root *fhir.Node) {
 		if group[0] == "" || (r.mapName == "attachment" && r.arg0() == "type") {
 			continue
 		}
-		c := &call{j: b.job, f: f, args: r.args, location: b.repLocation(f, r.field, i), rep: i}
-		n := b.convert(c, r, group)
+		c := b.borrow(call{f: f, args: r.args, location: b.repLocation(f, r.field, i), rep: i})
+		n, choice := b.convert(c, r, group), c.choice
+		b.idle = c
 		if n == nil && r.target.opens() {
 			f.marks[r.field] = append(f.marks[r.field], mark{rep: i, row: r, whole: true})
 			continue
 		}
-		p, ok := b.putOnce(f, r, root, n, c.choice)
+		p, ok := b.putOnce(f, r, root, n, choice)
 		if ok && n != nil {
 			b.mark(f, r, root, p, i)
 		}

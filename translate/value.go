@@ -195,8 +195,8 @@ func carrierText(raw string) string {
 // safeRaw returns raw text of one field that a carrier brought, with everything in it
 // that could end the field or more of the message escaped: a carrier may be forged.
 func safeRaw(raw string) string {
-	if m := blank.FindStringSubmatch(raw); m != nil {
-		if text, err := hex.DecodeString(m[1]); err == nil && utf8.Valid(text) {
+	if strings.HasPrefix(raw, `\X`) && blank.MatchString(raw) {
+		if text, err := hex.DecodeString(raw[len(`\X`) : len(raw)-1]); err == nil && utf8.Valid(text) {
 			raw = string(text)
 		}
 	}
