@@ -31,3 +31,8 @@ func withoutDetails(n *fhir.Node) *fhir.Node {
 func names(reference *fhir.Node) bool {
 	return reference.Get("reference") != nil || reference.Get("identifier") != nil || reference.Get("display") != nil
 }
+
+// part returns the document without its title and date, which other fields say.
+func (attachmentConverter) part(n *fhir.Node) *fhir.Node {
+	return partOf(n, "extension", "contentType", "url", "data")
+}

@@ -93,6 +93,22 @@ func (sc scope) covers(mapName string, at spot) bool {
 	return false
 }
 
+// about returns the rows whose maps are about the message, and with them those of maps that
+// no message map tells when to use: homes that are as good.
+func (sc scope) about(rows []*guideRow, at spot) []*guideRow {
+	covered := false
+	out := slices.DeleteFunc(slices.Clone(rows), func(r *guideRow) bool {
+		s, listed := sc[r.mapName]
+		covers := sc.covers(r.mapName, at)
+		covered = covered || covers
+		return !covers && (!listed || s.messages[0] != "-")
+	})
+	if !covered {
+		return nil
+	}
+	return out
+}
+
 // bench is one message laid out for the reading of rows.
 type bench struct {
 	*sample

@@ -263,7 +263,7 @@ func TestCarriersHoldOneField(t *testing.T) {
 // that stand at the target of a row.
 func TestSurvival(t *testing.T) {
 	t.Parallel()
-	byField, s := rowsOf(guide(t)), said(t)
+	byField, s, covers := rowsOf(guide(t)), said(t), readScope(t)
 	deviating, _ := deviationsOf(t)
 	where := tally{}
 	kinds := map[string]tally{}
@@ -279,9 +279,9 @@ func TestSurvival(t *testing.T) {
 			kinds[m.kind()] = tally{}
 		}
 		b.spots(func(at spot) {
-			rows := byField[fieldName(at)]
+			rows := covers.about(byField[fieldName(at)], at)
 			if len(rows) == 0 {
-				return
+				return // no map of the guide is about this message
 			}
 			for _, l := range at.leaves() {
 				if utf8.RuneCountInString(l.text) < 4 {
