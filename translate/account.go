@@ -213,6 +213,7 @@ func (b *builder) standing(f *frame) map[int][]stood {
 			if last := m.row.lastName(); strings.HasSuffix(last, "[x]") {
 				c.choice = strings.TrimPrefix(m.place.name, strings.TrimSuffix(last, "[x]"))
 			}
+			c.beside = m.place.annotations()
 			s := stood{rep: m.rep, target: m.row.target.text}
 			if m.row.mapName == "numbers" || m.row.mapName == "race" {
 				out[n] = append(out[n], s.numbered(b.maps.converterFor(m.row.mapName).from(c, m.place.bare()))...)

@@ -116,6 +116,19 @@ func (t *table) alone(r *row) bool {
 	return len(t.of(r.field)) == 1
 }
 
+// keeps tells whether a row must keep what FHIR has no code for: no other row does.
+func (t *table) keeps(r *row) bool {
+	if r.way != "<>" {
+		return false
+	}
+	for i := range t.rows {
+		if o := &t.rows[i]; o.field == r.field && o.way == "<>" && o.mapName != "code" {
+			return false
+		}
+	}
+	return true
+}
+
 // restricted tells whether a field holds identifiers that the profile does not let out.
 func (j *job) restricted(t *table, n int) bool {
 	if j.wayBack || len(j.p.SendIdentifiers) == 0 {
@@ -145,7 +158,8 @@ func (j *job) backRow(f *frame, r *row, root *fhir.Node) []string {
 		}
 		node := p.node
 		if !slices.Contains(silent, r.mapName) {
-			if node = p.bare(); node == nil {
+			node, c.beside = p.bare(), p.annotations()
+			if node == nil && c.beside == nil {
 				continue
 			}
 		}

@@ -19,11 +19,13 @@ type call struct {
 	j        *job
 	f        *frame
 	args     []string
-	location string // "PID-3[2]"; components are added as it goes down
-	quiet    bool   // a check: issues were reported before
-	choice   string // the suffix of value[x]
-	rep      int    // which repetition of its field, 0-based
-	field    int    // on the way back, the field that is written
+	location string     // "PID-3[2]"; components are added as it goes down
+	quiet    bool       // a check: issues were reported before
+	choice   string     // the suffix of value[x]
+	rep      int        // which repetition of its field, 0-based
+	field    int        // on the way back, the field that is written
+	keep     bool       // no other row keeps a code that FHIR cannot say
+	beside   *fhir.Node // "_name" of the primitive: its extensions, made by to and read by from
 }
 
 // borrow returns a call of this job, in the room of one that is over where there is one.
@@ -60,7 +62,7 @@ func (c *call) silent() *call {
 // below returns the call for one component.
 func (c *call) below(location string, args []string) *call {
 	d := *c
-	d.location, d.args = location, args
+	d.location, d.args, d.beside = location, args, nil
 	return &d
 }
 
@@ -117,6 +119,10 @@ func (m *maps) converterFor(name string) converter {
 		return xpnConverter{}
 	case "XTN":
 		return xtnConverter{}
+	case "XAD":
+		return xadConverter{}
+	case "uncoded":
+		return uncodedConverter{}
 	case "MSG":
 		return msgConverter{}
 	case "PT":
@@ -190,6 +196,11 @@ func (m *maps) converterFor(name string) converter {
 	return nil
 }
 
+// composite returns the table of a datatype.
+func (m *maps) composite(name string) compositeConverter {
+	return compositeConverter{m.datatypes[name]}
+}
+
 // compositeConverter is a datatype whose map is a table.
 type compositeConverter struct{ t *table }
 
@@ -201,9 +212,11 @@ func (k compositeConverter) to(c *call, v value) *fhir.Node {
 		if !r.forward() || len(sub) == 0 || r.field == 0 {
 			continue
 		}
-		node := c.j.maps.converterFor(r.mapName).to(c.below(c.location+"."+itoa(r.field), r.args), sub)
-		if node != nil {
-			merge(r.target, obj, node)
+		d := c.below(c.location+"."+itoa(r.field), r.args)
+		d.keep = r.way == "<>"
+		node := c.j.maps.converterFor(r.mapName).to(d, sub)
+		if node != nil || d.beside != nil {
+			merge(r.target, obj, node, d.beside)
 		}
 	}
 	if obj.Len() == 0 {
@@ -232,20 +245,20 @@ func (r *row) part(v value) value {
 	return rest
 }
 
-// merge puts node at the target, into an object that already stands there.
-func merge(t target, root, node *fhir.Node) {
+// merge puts node at the target, into an object that already stands there, and the
+// extensions of a primitive beside it.
+func merge(t target, root, node, beside *fhir.Node) {
 	at := place{node: root}
 	if len(t.steps) > 0 {
 		found := t.find(root)
 		if len(found) == 0 || found[0].node.Kind() != fhir.Object {
-			t.put(root, node, "")
+			p, _ := t.put(root, node, "")
+			p.annotate(beside)
 			return
 		}
 		at = found[0]
 	}
-	for name, child := range node.Members() {
-		at.node.Set(name, child)
-	}
+	mergeDeep(at.node, node)
 }
 
 func (k compositeConverter) from(c *call, n *fhir.Node) value {
@@ -256,7 +269,9 @@ func (k compositeConverter) from(c *call, n *fhir.Node) value {
 			continue
 		}
 		for _, p := range r.target.find(n) {
-			sub := c.j.maps.converterFor(r.mapName).from(c.below(c.location, r.args), p.node)
+			d := c.below(c.location, r.args)
+			d.beside = p.annotations()
+			sub := c.j.maps.converterFor(r.mapName).from(d, p.node)
 			if r.arg0() == "rest" {
 				for i, comp := range sub {
 					v = v.setComp(r.field+i, value{comp})
@@ -300,7 +315,7 @@ func (k compositeConverter) part(n *fhir.Node) *fhir.Node {
 		}
 		for _, p := range t.find(n) {
 			if p.node != nil {
-				merge(t, out, p.node.Clone())
+				merge(t, out, p.node.Clone(), p.annotations().Clone())
 			}
 			break
 		}
@@ -317,13 +332,19 @@ func partOf(n *fhir.Node, names ...string) *fhir.Node {
 	return out
 }
 
-// mergeDeep adds the members of node to those of an object that already stands there.
+// mergeDeep adds the members of node to those of an object that already stands there; lists of extensions grow.
 func mergeDeep(to, node *fhir.Node) {
 	for name, child := range node.Members() {
-		if have := to.Get(name); have.Kind() == fhir.Object && child.Kind() == fhir.Object {
-			mergeDeep(have, child)
-		} else if have == nil {
+		have := to.Get(name)
+		switch {
+		case have == nil:
 			to.Set(name, child)
+		case have.Kind() == fhir.Object && child.Kind() == fhir.Object:
+			mergeDeep(have, child)
+		case name == "extension":
+			for _, ext := range child.Items() {
+				have.Append(ext)
+			}
 		}
 	}
 }

@@ -110,23 +110,65 @@ func isTable(name, table string) bool {
 }
 
 // codeConverter is a v2 code and a FHIR code. Arguments: the code table, then "ID" for a
-// field that holds the code alone, "quiet" where an unknown code is no problem.
+// field that holds the code alone, "quiet" where another row takes an unknown code, "kept"
+// where it is no problem. What the FHIR code alone would not give back stands beside it.
 type codeConverter struct{}
 
 func (codeConverter) to(c *call, v value) *fhir.Node {
-	if code := c.j.toFHIR(c.arg(0), codeIn(c.j, v, c.arg(0))); code != "" {
-		if c.arg(1) == "number" {
-			return fhir.NewNumber(code)
+	code := c.j.toFHIR(c.arg(0), codeIn(c.j, v, c.arg(0)))
+	if code == "" {
+		if c.arg(1) == "quiet" || c.arg(2) == "quiet" {
+			return nil
 		}
-		return fhir.NewString(code)
+		if c.arg(2) != "kept" {
+			c.report(IssueNoCode, "code is not in table "+c.arg(0)+"; left out and carried")
+		}
+		c.alternate(v)
+		return nil
 	}
-	if c.arg(1) != "quiet" && c.arg(2) != "quiet" {
-		c.report(IssueNoCode, "code is not in table "+c.arg(0)+"; left out and carried")
+	n := fhir.NewString(code)
+	if c.arg(1) == "number" {
+		n = fhir.NewNumber(code)
 	}
-	return nil
+	if (codeConverter{}).from(c, n).String() != v.String() {
+		c.alternate(v)
+	}
+	return n
+}
+
+// alternate keeps a code beside the FHIR code that is nearest to it.
+func (c *call) alternate(v value) {
+	if !c.keep {
+		return
+	}
+	table, _, _ := strings.Cut(c.arg(0), ".")
+	k, args := converter(cweConverter{}), []string(nil)
+	if c.arg(1) == "ID" {
+		k, args = tableConverter{}, []string{table}
+	}
+	c.annotate(alternateURL, "valueCodeableConcept", k.to(c.below(c.location, args), v))
+}
+
+// alternated returns the code that stands beside, unless the FHIR code was edited since.
+func (c *call) alternated(n *fhir.Node) value {
+	concept := extensionOf(c.beside, alternateURL, "valueCodeableConcept")
+	if concept == nil {
+		return nil
+	}
+	v := cweConverter{}.from(c.below(c.location, nil), concept)
+	if c.arg(1) == "ID" {
+		v = textValue(concept.At("coding[0].code").Text())
+	}
+	if c.j.toFHIR(c.arg(0), codeIn(c.j, v, c.arg(0))) != n.Text() {
+		return nil
+	}
+	return v
 }
 
 func (codeConverter) from(c *call, n *fhir.Node) value {
+	if v := c.alternated(n); len(v) > 0 {
+		return v
+	}
 	r, ok := c.j.toV2(c.arg(0), n.Text())
 	if !ok {
 		return nil
@@ -188,7 +230,7 @@ func (typeCodeConverter) from(c *call, n *fhir.Node) value {
 			return textValue(coding.Get("code").Text())
 		}
 	}
-	if a, ok := c.j.authorityBySystem(n.Get("system").Text()); ok {
+	if a, ok := c.j.authorityBySystem(n.Get("system").Text()); ok && !c.j.wayBack {
 		return textValue(a.Type)
 	}
 	return nil

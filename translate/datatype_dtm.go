@@ -2,6 +2,7 @@ package translate
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,6 +42,12 @@ func (dtmConverter) to(c *call, v value) *fhir.Node {
 	offset, code, why := c.j.p.offset(parts)
 	if offset == "" {
 		return c.reduced(date, code, why)
+	}
+	if parts[8] == "" {
+		c.annotate(zoneURL, "valueCode", fhir.NewString(c.j.p.Zone))
+	}
+	if parts[6] == "" {
+		c.annotate(precisionURL, "valueCode", fhir.NewString("minute"))
 	}
 	return fhir.NewString(date + "T" + parts[4] + ":" + parts[5] + ":" + or(parts[6], "00") + parts[7] + offset)
 }
@@ -124,11 +131,29 @@ func (dtmConverter) from(c *call, n *fhir.Node) value {
 	if !c.j.wayBack && (c.j.p.DTM.NoOffset || c.j.p.DTM.Precision != "") {
 		return textValue(c.j.p.formTime(n.Text()))
 	}
+	if parts[6] == "00" && extensionOf(c.beside, precisionURL, "valueCode").Text() == "minute" {
+		parts[6] = ""
+	}
+	if c.j.wayBack && c.local(parts) {
+		return textValue(strings.Join(parts[1:8], ""))
+	}
 	offset := strings.Replace(parts[8], ":", "", 1)
 	if offset == "Z" {
 		offset = "+0000"
 	}
 	return textValue(strings.Join(parts[1:8], "") + offset)
+}
+
+// local tells whether a time came without an offset: it was one of the zone that stands
+// beside it, and still has the offset of that zone.
+func (c *call) local(parts []string) bool {
+	zone := extensionOf(c.beside, zoneURL, "valueCode").Text()
+	if zone == "" {
+		return false
+	}
+	naked := append(slices.Clone(parts[:8]), "")
+	offset, _, _ := (&Profile{Zone: zone}).offset(naked)
+	return offset == parts[8]
 }
 
 // formTime writes a FHIR dateTime in the partner's precision and offset form.

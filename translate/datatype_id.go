@@ -46,24 +46,29 @@ func (j *job) authorityByHD(namespace, universal string) (Authority, bool) {
 }
 
 // authorityConverter is an assigning authority (HD): a system where it is registered or
-// universal, and always its namespace as the assigner, so that two never collapse.
+// universal. What the system alone would not give back stands as the assigner, so that two
+// never collapse: the namespace as its display, another universal id as its identifier.
 type authorityConverter struct{}
 
-func (authorityConverter) to(c *call, v value) *fhir.Node {
+func (k authorityConverter) to(c *call, v value) *fhir.Node {
 	namespace, universal, kind := v.text(1), v.text(2), v.text(3)
-	a, registered := c.j.authorityByHD(namespace, universal)
 	n := fhir.NewObject()
-	if registered {
+	if a, registered := c.j.authorityByHD(namespace, universal); registered {
 		n.SetText("system", a.System)
 	} else {
 		n.SetText("system", universalURI(universal, kind))
 	}
-	if namespace != "" && (!registered || namespace != a.Namespace) {
-		ext := fhir.NewObject().SetText("url", namespaceURL).SetText("valueString", namespace)
-		n.Set("assigner", fhir.NewObject().Set("extension", fhir.NewArray(ext)).SetText("display", namespace))
-	}
 	if n.Get("system") == nil {
 		c.report(IssueNoSystem, "assigning authority is neither registered nor universal; identifier without system")
+	}
+	want := value(nil).set(1, namespace).set(2, universal).set(3, kind).String()
+	assigner := fhir.NewObject()
+	if namespace != "" && k.from(c, n).String() != want {
+		extend(assigner, namespaceURL, "valueString", fhir.NewString(namespace))
+		n.Set("assigner", assigner.SetText("display", namespace))
+	}
+	if k.from(c, n).String() != want {
+		n.Set("assigner", assigner.Set("identifier", universalNumber(universal, kind)))
 	}
 	if n.Len() == 0 {
 		return nil
@@ -72,23 +77,40 @@ func (authorityConverter) to(c *call, v value) *fhir.Node {
 }
 
 func (authorityConverter) from(c *call, n *fhir.Node) value {
-	var v value
-	namespace := ""
-	for _, ext := range n.Get("assigner").Get("extension").Items() {
-		if ext.Get("url").Text() == namespaceURL {
-			namespace = ext.Get("valueString").Text()
-		}
+	assigner := n.Get("assigner")
+	namespace := extensionOf(assigner, namespaceURL, "valueString").Text()
+	if number := assigner.Get("identifier"); number != nil && number.Get("system") == nil {
+		id, kind := universalOf(number)
+		return value(nil).set(1, namespace).set(2, id).set(3, kind)
 	}
 	system := n.Get("system").Text()
-	if a, ok := c.j.authorityBySystem(system); ok {
-		v = v.set(1, or(namespace, a.Namespace))
-		if a.OID == "" {
-			return v
-		}
-		return v.set(2, a.OID).set(3, "ISO")
+	a, registered := c.j.authorityBySystem(system)
+	switch {
+	case !registered:
+		universal, kind := universalID(system)
+		return value(nil).set(1, namespace).set(2, universal).set(3, kind)
+	case a.OID == "" || (namespace != "" && namespace == a.Namespace):
+		return value(nil).set(1, or(namespace, a.Namespace)) // the namespace is all that came
 	}
-	universal, kind := universalID(system)
-	return v.set(1, namespace).set(2, universal).set(3, kind)
+	return value(nil).set(1, or(namespace, a.Namespace)).set(2, a.OID).set(3, "ISO")
+}
+
+// universalNumber is a universal id and its type (table 0301) as an Identifier.
+func universalNumber(id, kind string) *fhir.Node {
+	n := fhir.NewObject()
+	if codeForm.MatchString(kind) {
+		coding := fhir.NewObject().SetText("system", universalTypes).SetText("code", kind)
+		n.Set("type", fhir.NewObject().Set("coding", fhir.NewArray(coding)))
+	}
+	return n.SetText("value", id)
+}
+
+// universalOf is the reverse of universalNumber.
+func universalOf(n *fhir.Node) (id, kind string) {
+	if coding := n.At("type.coding[0]"); coding.Get("system").Text() == universalTypes {
+		kind = coding.Get("code").Text()
+	}
+	return n.Get("value").Text(), kind
 }
 
 // universalURI returns the URI of a universal id, "" where it is not one.
@@ -125,7 +147,8 @@ type endpointConverter struct{}
 
 func (endpointConverter) to(_ *call, v value) *fhir.Node {
 	n := fhir.NewObject().SetText("name", v.text(1))
-	if uri := universalURI(v.text(2), v.text(3)); uri != "" {
+	uri := universalURI(v.text(2), v.text(3))
+	if uri != "" {
 		return n.SetText("endpoint", uri)
 	}
 	if n.Len() == 0 {
@@ -174,28 +197,19 @@ type partyConverter struct{}
 const universalTypes = terminology + "v2-0301"
 
 func (partyConverter) to(c *call, v value) *fhir.Node {
-	n := fhir.NewObject()
-	uri := universalURI(v.text(2), v.text(3))
-	if said, kind := universalID(uri); c.arg(1) == "rest" && said == v.text(2) && kind == v.text(3) {
+	n, universal, kind := fhir.NewObject(), v.text(2), v.text(3)
+	uri := universalURI(universal, kind)
+	id, its := universalID(uri)
+	exact := id == universal && its == kind
+	switch {
+	case exact && c.arg(1) == "rest":
 		return nil
+	case exact && uri != "":
+		n.Set("identifier", fhir.NewObject().SetText("system", "urn:ietf:rfc:3986").SetText("value", uri))
+	case universal+kind != "":
+		n.Set("identifier", universalNumber(universal, kind))
 	}
-	number := fhir.NewObject()
-	switch kind := v.text(3); {
-	case uri != "":
-		number.SetText("system", "urn:ietf:rfc:3986").SetText("value", uri)
-	case codeForm.MatchString(kind):
-		coding := fhir.NewObject().SetText("system", universalTypes).SetText("code", kind)
-		number.Set("type", fhir.NewObject().Set("coding", fhir.NewArray(coding)))
-		fallthrough
-	default:
-		number.SetText("value", strings.TrimSpace(v.text(2)))
-	}
-	if number.Len() > 0 {
-		n.Set("identifier", number)
-	}
-	if name := v.text(1); strings.TrimSpace(name) != "" {
-		n.SetText("display", name)
-	}
+	n.SetText("display", v.text(1))
 	if n.Len() == 0 {
 		return nil
 	}
@@ -208,11 +222,9 @@ func (partyConverter) part(n *fhir.Node) *fhir.Node {
 
 func (partyConverter) from(_ *call, n *fhir.Node) value {
 	number := n.Get("identifier")
-	id, kind := number.Get("value").Text(), ""
-	if number.Get("system") != nil {
-		id, kind = universalID(id)
-	} else if coding := number.At("type.coding[0]"); coding.Get("system").Text() == universalTypes {
-		kind = coding.Get("code").Text()
+	id, kind := universalID(number.Get("value").Text())
+	if number.Get("system") == nil {
+		id, kind = universalOf(number)
 	}
 	return value(nil).set(1, n.Get("display").Text()).set(2, id).set(3, kind)
 }
@@ -235,11 +247,7 @@ func (numberConverter) to(c *call, v value) *fhir.Node {
 		c.report(IssueNoAssigner, "number without its type; identifier without system")
 	}
 	n.SetText("value", v.text(1))
-	end := dtmConverter{}.to(c.below(c.location+".4", []string{"dateTime"}), v.comp(4))
-	if end != nil {
-		n.Set("period", fhir.NewObject().Set("end", end))
-	}
-	return n
+	return c.period(n, v, 0, 4)
 }
 
 // from leaves out a number whose type v2 cannot name: a bare number would be taken for another one.
@@ -258,8 +266,5 @@ func (numberConverter) from(c *call, n *fhir.Node) value {
 		c.report(IssueNotCarried, "practitioner number of an unregistered system; left out")
 		return nil
 	}
-	if end := n.At("period.end"); end != nil {
-		v = v.setComp(4, dtmConverter{}.from(c, end))
-	}
-	return v
+	return v.setComp(4, c.take(n.Get("period"), "end", dtmConverter{}, nil))
 }

@@ -149,11 +149,48 @@ func (tableConverter) from(c *call, n *fhir.Node) value {
 	return nil
 }
 
-// wordsConverter is a coded field of which only the words are wanted: its text, or the display of its code.
+// uncodedConverter is a code of an HL7 table that no FHIR code stands for, as a concept.
+// Arguments: the number of the table, and the code tables that have the others.
+type uncodedConverter struct{}
+
+func (uncodedConverter) to(c *call, v value) *fhir.Node {
+	for _, table := range c.args[1:] {
+		if c.j.toFHIR(table, v.text(1)) != "" {
+			return nil
+		}
+	}
+	return tableConverter{}.to(c, v)
+}
+
+func (uncodedConverter) from(c *call, n *fhir.Node) value { return tableConverter{}.from(c, n) }
+
+// codedURL is the code of a text.
+const codedURL = "http://hl7.org/fhir/StructureDefinition/iso21090-SC-coding"
+
+// wordsConverter is a coded field of which FHIR takes the words: its text, or the display
+// of its code. The code stands beside them.
 type wordsConverter struct{}
 
 func (wordsConverter) to(c *call, v value) *fhir.Node {
-	return textNode(or(v.text(9), or(v.text(2), v.text(1))))
+	concept := cweConverter{}.to(c.below(c.location, nil), v)
+	switch codings := concept.Get("coding"); {
+	case codings.Len() == 1 && concept.Get("text") == nil:
+		c.annotate(codedURL, "valueCoding", codings.Item(0))
+	case codings.Len() > 0:
+		c.annotate(conceptURL, "valueCodeableConcept", concept)
+	}
+	return textNode(wordsOf(v))
 }
 
-func (wordsConverter) from(_ *call, n *fhir.Node) value { return value(nil).set(2, n.Text()) }
+func wordsOf(v value) string { return or(v.text(9), or(v.text(2), v.text(1))) }
+
+func (wordsConverter) from(c *call, n *fhir.Node) value {
+	concept := extensionOf(c.beside, conceptURL, "valueCodeableConcept")
+	if coding := extensionOf(c.beside, codedURL, "valueCoding"); coding != nil {
+		concept = fhir.NewObject().Set("coding", fhir.NewArray(coding))
+	}
+	if v := (cweConverter{}).from(c.below(c.location, nil), concept); concept != nil && wordsOf(v) == n.Text() {
+		return v
+	}
+	return value(nil).set(2, n.Text())
+}

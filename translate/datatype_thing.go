@@ -21,7 +21,7 @@ func (linkConverter) to(c *call, v value) *fhir.Node {
 	if kind := c.arg(1); kind != "" {
 		coding := fhir.NewObject().SetText("system", terminology+"v2-0203").SetText("code", kind)
 		typed := fhir.NewObject().Set("type", fhir.NewObject().Set("coding", fhir.NewArray(coding)))
-		merge(target{}, typed, number)
+		merge(target{}, typed, number, nil)
 		number = typed
 	}
 	return fhir.NewObject().SetText("type", c.arg(0)).Set("identifier", number)

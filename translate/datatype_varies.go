@@ -133,24 +133,19 @@ func (c *call) between(low, high value) *fhir.Node {
 	return n
 }
 
-// rangeOfTimeConverter is a time with an end (DR) and a Period; a start alone is none.
+// rangeOfTimeConverter is a time with an end (DR) and a Period; a start alone is none, but for the argument "any".
 type rangeOfTimeConverter struct{}
 
 func (rangeOfTimeConverter) to(c *call, v value) *fhir.Node {
-	end := dtmConverter{}.to(c.below(c.location+".2", []string{"dateTime"}), v.comp(2))
-	if end == nil {
+	n := c.span(v, 1, 2)
+	if n.Get("end") == nil && c.arg(0) != "any" {
 		return nil
 	}
-	n := fhir.NewObject()
-	if start := (dtmConverter{}).to(c.below(c.location+".1", []string{"dateTime"}), v.comp(1)); start != nil {
-		n.Set("start", start)
-	}
-	return n.Set("end", end)
+	return n
 }
 
 func (rangeOfTimeConverter) from(c *call, n *fhir.Node) value {
-	v := dtmConverter{}.from(c, n.Get("start"))
-	return value(nil).setComp(1, v).setComp(2, dtmConverter{}.from(c, n.Get("end")))
+	return c.unspan(nil, n, 1, 2)
 }
 
 // quantity makes a Quantity of a number and OBX-6; a unit system is named only for UCUM.

@@ -400,6 +400,21 @@ func (p place) extensionsOf(create bool) *fhir.Node {
 	return beside
 }
 
+// annotate puts extensions beside a primitive; an item of a list of primitives has no place for them.
+func (p place) annotate(beside *fhir.Node) {
+	if beside != nil && !p.inList {
+		mergeDeep(p.extensionsOf(true), beside)
+	}
+}
+
+// annotations returns what stands beside a primitive but carriers, nil for nothing.
+func (p place) annotations() *fhir.Node {
+	if p.node.Kind() == fhir.Object {
+		return nil
+	}
+	return stripped(p.extensionsOf(false))
+}
+
 // carry puts a raw field beside the element and tells whether there was a place for it.
 func (p place) carry(location, raw string) bool {
 	home := p.extensionsOf(true)

@@ -116,7 +116,7 @@ func TestPhones(t *testing.T) {
 	}
 	for v2, want := range map[string]string{
 		"^PRN^PH^^1^312^5550101":              "phone +1 312 5550101 home",
-		"^WPN^PH^^1^312^5550101^22":           "phone +1 312 5550101 ext. 22 work",
+		"^WPN^PH^^1^312^5550101^22":           "phone +1 312 5550101 X22 work",
 		"^WPN^PH^^^^^^^^^(626)555-1234":       "phone (626)555-1234 work",
 		"(555)555-2004^^PH":                   "phone (555)555-2004 ",
 		"^NET^Internet^zz@example.org":        "email zz@example.org ",

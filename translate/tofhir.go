@@ -336,8 +336,9 @@ func (b *builder) mapField(f *frame, r *row, root *fhir.Node) {
 		if group[0] == "" || (r.mapName == "attachment" && r.arg0() == "type") {
 			continue
 		}
-		c := b.borrow(call{f: f, args: r.args, location: b.repLocation(f, r.field, i), rep: i})
-		n, choice := b.convert(c, r, group), c.choice
+		c := b.borrow(call{f: f, args: r.args, location: b.repLocation(f, r.field, i), rep: i, keep: f.table.keeps(r)})
+		n := b.convert(c, r, group)
+		choice, beside := c.choice, c.beside
 		b.idle = c
 		if n == nil && r.target.opens() {
 			f.marks[r.field] = append(f.marks[r.field], mark{rep: i, row: r, whole: true})
@@ -351,10 +352,13 @@ func (b *builder) mapField(f *frame, r *row, root *fhir.Node) {
 			p, ok = b.join(r, root, p, n)
 		}
 		if ok = ok && (i == 0 || len(r.target.steps) > 0); ok && n != nil && len(r.target.steps) == 0 {
-			merge(target{}, root, n)
+			merge(target{}, root, n, nil)
 		}
 		whole := r.joins() || (!p.inList && !r.repeats())
-		f.marks[r.field] = append(f.marks[r.field], mark{rep: i, row: r, place: p, placed: ok && n != nil, whole: whole})
+		if ok = ok && (n != nil || beside != nil); ok {
+			p.annotate(beside)
+		}
+		f.marks[r.field] = append(f.marks[r.field], mark{rep: i, row: r, place: p, placed: ok, whole: whole})
 		if r.joins() {
 			return
 		}
@@ -413,7 +417,7 @@ func (j *job) convert(c *call, r *row, reps []string) *fhir.Node {
 	if n.Kind() == fhir.Object && last.kind == picked && last.key == "type" && !last.not && n.Get("type") == nil {
 		coding := fhir.NewObject().SetText("system", terminology+"v2-0203").SetText("code", last.val)
 		typed := fhir.NewObject().Set("type", fhir.NewObject().Set("coding", fhir.NewArray(coding)))
-		merge(target{}, typed, n)
+		merge(target{}, typed, n, nil)
 		return typed
 	}
 	return n

@@ -137,6 +137,29 @@ func (v value) setComp(c int, sub value) value {
 // nothing is a component that is empty; no value ever changes it.
 var nothing = []string{""}
 
+// fill takes the components of w that v does not have.
+func (v value) fill(w value) value {
+	for i := range w {
+		if len(v.comp(i+1)) == 0 {
+			v = v.setComp(i+1, w.comp(i+1))
+		}
+	}
+	return v
+}
+
+// clear empties components and returns the value.
+func (v value) clear(comps ...int) value {
+	for _, c := range comps {
+		if c <= len(v) {
+			v[c-1] = nothing
+		}
+	}
+	if v.String() == "" {
+		return nil
+	}
+	return v
+}
+
 func (v value) grow(n int) value {
 	if n > cap(v) {
 		v = slices.Grow(v, max(n, 4)-len(v)) // most have no more than four

@@ -1,0 +1,63 @@
+package translate
+
+import (
+	"testing"
+
+	"caregate/fhir"
+)
+
+// TestDatatypesComeBack turns a value of each datatype into FHIR and back: every component
+// stands in an element or an extension of its own, and no carrier is needed.
+func TestDatatypesComeBack(t *testing.T) {
+	t.Parallel()
+	maps, err := loaded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	profile := Profile{
+		Zone:        "America/Chicago",
+		Identifiers: []Authority{{Namespace: "AGENCY", OID: "1.2.3.4", System: "https://id.example.org/agency", Type: "SR"}},
+	}
+	for _, c := range []struct {
+		kind string
+		args []string
+		raw  []string
+	}{
+		{"XPN", nil, []string{
+			"Zztest^Rowan", "Zztest^Rowan^Q^Jr^Dr^MD^L", "Zztest^^Q", "^Rowan", "Zztest^Rowan^^Esq",
+			"van Zz&van&Zz&de&Partner^Rowan^Quinn Lee^III^Dr^MD^A^I^CTX^20200101&20301231^F^20210101^20291231^PhD^Ro",
+			"Zztest^Rowan^^^^^D^^^20200101103000&20301231", "Zztest^Rowan^^^^^NAV", "Zztest^Rowan^^^^^CURRENT",
+		}},
+		{"XAD", nil, []string{
+			"1 Zz St^Apt 2^Testville^IL^60601^USA^H", "1 Zz St&Zz St&1^Apt 2^Testville", "&Zz St&1", "^Apt 2^Testville",
+			"1 Zz St^Apt 2^Testville^IL^60601^USA^M^North^031^12.3^A^20200101&20301231^20210101^20291231^REASON^Y^N^C^Addressee^note^1^P^ID1&AGENCY",
+			"1 Zz St^^Testville^^^^^^031&Cook&HL70289", "1 Zz St^^Testville^^^^L", "1 Zz St^^Testville^^^^O", "^^^^^^H", "^^^IL^^^^^^^^20200101",
+		}},
+		{"XTN", nil, []string{
+			"(312)555-0101", "(312)555-0101^PRN^PH", "^PRN^PH^^1^312^5550101^22^call^x^7", "^WPN^FX^^^^^^^^^3125550199",
+			"(312)555-0101^PRN^CP^zz@example.org^1^312^5550101^22^call^x^7^3125550101^20200101^20301231^E^P^S1&AGENCY^2",
+			"^NET^Internet^zz@example.org", "zz@example.org^NET^Internet", "^^^zz@example.org", "^^CP^^^312^5550101", "^EMR^TDD^^^312^5550101",
+			"^PRS^CP^^^312^5550101", "3125550101^^^^^^^^^^^3125550101", "^^PH^5550101",
+		}},
+		{"XTN", []string{"home"}, []string{"(312)555-0101", "(312)555-0101^PRN", "(312)555-0101^^CP", "^NET^X.400^zz@example.org", "^ORN^CP^^^312^5550101"}},
+		{"CX", nil, []string{
+			"17", "17^^^AGENCY", "17^^^AGENCY&1.2.3.4&ISO^SR", "17^^^OTHER&1.2.3.4&ISO^SR", "17^^^&1.2.3.4&ISO", "17^5^M11^LAB&11D0000000&CLIA^LR",
+			"17^5^M10^HOSP&1.2.3&ISO^MR^FAC&2.3.4&ISO^20200101^20301231^IL&Illinois&HL70347^DMV^check^scheme", "^^^HOSP^MR", "17^^^&1.2.3", "17^^^HOSP&lab.example.org&DNS",
+		}},
+	} {
+		for _, raw := range c.raw {
+			j := &job{p: &profile, maps: maps, wayBack: true}
+			to := &call{j: j, f: &frame{seg: &segment{name: "ZZZ"}}, args: c.args, location: "ZZZ-1", keep: true}
+			n := maps.converterFor(c.kind).to(to, parseValue(raw))
+			from := &call{j: j, f: to.f, args: c.args, beside: to.beside}
+			back := maps.converterFor(c.kind).from(from, n).String()
+			if back != raw {
+				t.Errorf("%s%v: %s came back as %s by %s", c.kind, c.args, raw, back, written(n, to.beside))
+			}
+		}
+	}
+}
+
+func written(n, beside *fhir.Node) string {
+	return string(fhir.NewObject().Set("value", n).Set("_value", beside).JSON())
+}
