@@ -294,9 +294,9 @@ func newStructure(name string, lines [][]string) (*structure, error) {
 			return nil, err
 		}
 		for i, spec := range r.find {
-			if bare, several := strings.CutSuffix(spec, "*"); several {
+			if bare, kind, several := strings.Cut(spec, "*"); several {
 				name, _, _ := strings.Cut(bare, "[")
-				s.many[name], r.find[i] = true, bare
+				s.many[or(kind, name)], r.find[i] = true, bare
 			}
 			if bare, _, ok := strings.Cut(spec, "[!"); ok {
 				s.many[bare] = true
