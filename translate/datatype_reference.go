@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"slices"
 	"strings"
 
 	"caregate/fhir"
@@ -214,11 +215,11 @@ func (labelConverter) from(c *call, n *fhir.Node) value {
 	return value(nil).set(1, code).set(2, n.Get("display").Text()).set(3, c.j.nameOf(system))
 }
 
-// oneCodingConverter is a CWE of which FHIR takes one Coding.
+// oneCodingConverter is a CWE of which FHIR takes one Coding. Its arguments are those of CWE.
 type oneCodingConverter struct{}
 
 func (oneCodingConverter) to(c *call, v value) *fhir.Node {
-	return cweConverter{}.to(c.below(c.location, []string{"notext"}), v).At("coding[0]")
+	return cweConverter{}.to(c.below(c.location, append(slices.Clone(c.args), "notext")), v).At("coding[0]")
 }
 
 func (oneCodingConverter) from(c *call, n *fhir.Node) value {
@@ -246,7 +247,8 @@ func (daysConverter) from(_ *call, n *fhir.Node) value {
 }
 
 // namedConverter is somebody of whom only the name is known (XPN), as a logical reference.
-// Its argument is the field that says, repetition by repetition, what kind of person it is.
+// Its arguments are the field that says, repetition by repetition, what kind of person it
+// is, and the code table of that.
 type namedConverter struct{}
 
 func (namedConverter) to(c *call, v value) *fhir.Node {
@@ -258,13 +260,23 @@ func (namedConverter) to(c *call, v value) *fhir.Node {
 	n.Add("extension", fhir.NewObject().SetText("url", nameURL).Set("valueHumanName", name))
 	if ref, ok := parseRef(c.arg(0)); ok {
 		if reps := c.f.seg.reps(ref.field); c.rep < len(reps) {
-			n.SetText("type", c.j.toFHIR("0548.type", parseValue(reps[c.rep]).text(1)))
+			n.SetText("type", c.j.toFHIR(c.arg(1), parseValue(reps[c.rep]).text(1)))
 		}
 	}
 	if child := c.j.lookup(c.f, "Patient"); child != nil && n.Get("type").Text() == "Patient" {
 		n.SetText("reference", child.Ref())
 	}
 	return n.SetText("display", display(name))
+}
+
+func (namedConverter) part(n *fhir.Node) *fhir.Node {
+	part := partOf(n, "type", "reference", "display")
+	for _, ext := range n.Get("extension").Items() {
+		if ext.Get("url").Text() == nameURL {
+			part.Add("extension", ext)
+		}
+	}
+	return part
 }
 
 func (namedConverter) from(c *call, n *fhir.Node) value {
