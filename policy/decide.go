@@ -8,6 +8,7 @@ import (
 
 	"caregate/consent"
 
+	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
 )
 
@@ -49,10 +50,24 @@ func withheld(ref string, reasons ...Reason) ResourceDecision {
 	return ResourceDecision{Ref: ref, Withheld: true, Reasons: reasons}
 }
 
+// ask puts the facts to the law, once for the same facts.
 func (e *Engine) ask(ctx context.Context, r *consent.Request, f *consent.Facts) (answer, error) {
+	doc := input(r, f)
+	key := doc.String()
+	if a, known := e.answers.get(key); known {
+		return a, nil
+	}
+	a, err := e.evaluate(ctx, doc)
+	if err == nil {
+		e.answers.put(key, a)
+	}
+	return a, err
+}
+
+func (e *Engine) evaluate(ctx context.Context, doc ast.Value) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.decide)
 	defer cancel()
-	results, err := e.query.Eval(ctx, rego.EvalParsedInput(input(r, f)))
+	results, err := e.query.Eval(ctx, rego.EvalParsedInput(doc))
 	if ctx.Err() != nil {
 		return answer{}, fmt.Errorf("the law did not answer in time")
 	}

@@ -49,6 +49,7 @@ type Engine struct {
 	law      *law
 	decide   time.Duration
 	revision map[string]string
+	answers  *cache
 }
 
 // entryPoint is the one rule that Go asks for.
@@ -75,7 +76,7 @@ func Load(ctx context.Context, tree fs.FS, names []string, at Limits) (*Engine, 
 	if err := runTests(ctx, src); err != nil {
 		return nil, err
 	}
-	return &Engine{query: query, law: law, decide: orDefault(at.Decide, DefaultDecide), revision: src.revisions}, nil
+	return &Engine{query: query, law: law, decide: orDefault(at.Decide, DefaultDecide), revision: src.revisions, answers: &cache{}}, nil
 }
 
 func orDefault(d, fallback time.Duration) time.Duration {

@@ -36,7 +36,8 @@ type duty struct {
 	Target []string `json:"target"`
 }
 
-// readAnswer turns the law's document into an answer.
+// readAnswer turns the law's document into an answer, the nearest reasons first. An answer is
+// shared by all decisions that ask the same and never written to again.
 func readAnswer(v any) (answer, error) {
 	var a answer
 	text, err := json.Marshal(v)
@@ -45,6 +46,9 @@ func readAnswer(v any) (answer, error) {
 	}
 	if err != nil {
 		return a, fmt.Errorf("the law gave an answer of another shape")
+	}
+	for _, g := range a.Signatures {
+		slices.SortFunc(g.Reasons, nearestFirst(g.Reasons))
 	}
 	return a, nil
 }
@@ -63,7 +67,6 @@ func (e *Engine) verdict(s *consent.Signature, g groupAnswer) *verdict {
 	if fault := e.fault(s, g); fault != "" {
 		return &verdict{effect: effectWithhold, reasons: []Reason{policyError(fault)}}
 	}
-	slices.SortFunc(v.reasons, nearestFirst(v.reasons))
 	return v
 }
 
