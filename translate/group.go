@@ -19,7 +19,7 @@ func (b *builder) group(f *frame, r *row, root, item *fhir.Node) {
 		if f.ordinal > 1 {
 			name += "(" + itoa(f.ordinal) + ")"
 		}
-		b.setMark(root, item, name, "")
+		b.setMark(root, item, name, 0, "")
 		return
 	}
 	if len(r.args) < 2 || f.parent == nil || (f.parent.seg.name == r.args[1] && f.parent.seg.seq == 1) {

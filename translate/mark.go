@@ -38,26 +38,37 @@ type claimant struct {
 	row   *row
 }
 
-// list returns the list whose items the target says, and the step that names it; "" where
-// it says none: a part of an item that is named by its place belongs to no field alone.
+// list returns the list whose items the target says, and the step that names it, or, with
+// -1, the element that it says alone. A part of an item that is named by its place is such.
 func (t target) list() (key string, at int) { return t.listKey, t.listAt }
 
 // readList finds what list returns.
 func (t target) readList() (key string, at int) {
-	for i := len(t.steps) - 1; i >= 0; i-- {
-		kind := t.steps[i].kind
-		if kind == indexed && i < len(t.steps)-1 {
-			return "", 0
-		}
-		if kind == appended || kind == picked || kind == indexed || t.steps[i].each {
-			names := []string{typeOf(strings.TrimPrefix(t.resource, "^"))}
-			for _, s := range t.steps[:i+1] {
-				names = append(names, s.name+s.url)
-			}
-			return strings.Join(names, "."), i
+	names := []string{strings.TrimPrefix(t.resource, "^")}
+	at = -1
+	for i, s := range t.steps {
+		if s.kind == appended || s.kind == picked || s.each || (s.kind == indexed && i == len(t.steps)-1) {
+			at = i
 		}
 	}
-	return "", 0
+	for i, s := range t.steps {
+		names = append(names, s.name+s.url)
+		if i == at {
+			break
+		}
+		if s.kind == indexed {
+			names = append(names, itoa(s.index))
+		}
+	}
+	return strings.Join(names, "."), at
+}
+
+// holder returns the object whose id is the mark of an element: its item, or itself.
+func (p place) holder(at int, create bool) *fhir.Node {
+	if at >= 0 {
+		return p.item
+	}
+	return p.extensionsOf(create)
 }
 
 // noteRows enters what the tables of a structure read and write, and those that read strays,
@@ -87,7 +98,7 @@ func (s *structure) noteRows(segments map[string]*table, strays []structureRow) 
 				continue
 			}
 			s.fields[t.segment+"-"+itoa(r.field)] = true
-			if key, _ := r.target.list(); key != "" {
+			if key, _ := r.target.list(); len(r.target.steps) > 0 && !slices.Contains(silent, r.mapName) {
 				s.claims[key] = append(s.claims[key], claimant{t, r})
 			}
 		}
@@ -96,42 +107,73 @@ func (s *structure) noteRows(segments map[string]*table, strays []structureRow) 
 
 // makes tells whether each segment of the table has a resource or element of that name of its own.
 func (t *table) makes(resource string) bool {
-	for i := range t.rows {
-		r := &t.rows[i]
-		if r.mapName == "element" && r.args[0] == resource {
-			return true
-		}
-		if r.mapName == "new" && r.target.resource == resource && !strings.Contains(r.cond, " absent") {
-			return true
-		}
-	}
-	return false
+	own := t.newRow(resource)
+	return own != nil && !strings.Contains(own.cond, " absent")
 }
 
-// mark names the field of an item that its slice would not lead back to.
-func (b *builder) mark(f *frame, r *row, root *fhir.Node, p place, rep int) {
-	if key, _ := r.target.list(); key == "" || p.item.Kind() != fhir.Object {
-		return
-	}
-	name := b.carrierName(f, r.field)
-	if id := p.item.ID(); id != "" {
-		if p.item != p.node && len(marksOf(id)) > 0 && b.origins[p.item] != name {
-			b.sayToo(root, p.item, id, name, p.name) // a part of what another field said
+// newRow returns the row that makes a resource or element of that name, nil for none.
+func (t *table) newRow(resource string) *row {
+	for i := range t.rows {
+		r := &t.rows[i]
+		if (r.mapName == "element" && r.args[0] == resource) || (r.mapName == "new" && r.target.resource == resource) {
+			return r
 		}
+	}
+	return nil
+}
+
+// mark names the field of an element that its path and slice would not lead back to.
+func (b *builder) mark(f *frame, r *row, root *fhir.Node, t target, p place, rep int) {
+	if len(t.steps) == 0 {
 		return
 	}
-	b.origins[p.item] = name
-	if !strings.Contains(name, "(") && !b.ambiguous(f, r, p.item) {
+	_, at := t.list()
+	name := b.carrierName(f, r.field)
+	if at >= 0 {
+		if p.item.Kind() != fhir.Object || b.saidInPart(root, p, name) {
+			return
+		}
+		b.origins[p.item] = name
+	}
+	if (at < 0 || !strings.Contains(name, "(")) && !b.ambiguous(f, r, root, t, p) {
 		return
 	}
-	if rep > 0 {
-		name += "[" + itoa(rep+1) + "]"
+	if home := p.holder(at, true); home != nil && home.ID() == "" {
+		b.setMark(root, home, name, rep, p.name)
 	}
-	b.setMark(root, p.item, name, p.name)
+}
+
+// saidInPart tells whether an item has a mark, and notes the field there where it says a
+// part of what another field said.
+func (b *builder) saidInPart(root *fhir.Node, p place, name string) bool {
+	id := p.item.ID()
+	if p.item != p.node && len(marksOf(id)) > 0 && b.origins[p.item] != name {
+		b.sayToo(root, p.item, id, name, p.name)
+	}
+	return id != ""
+}
+
+// markParts marks the elements that a datatype of several writes into its resource.
+func (b *builder) markParts(f *frame, r *row, root *fhir.Node, rep int) {
+	parts := b.maps.datatypes[r.mapName]
+	if parts == nil {
+		return
+	}
+	for i := range parts.rows {
+		t := parts.rows[i].target
+		t.resource = r.target.resource
+		t.listKey, t.listAt = t.readList()
+		if found := t.find(root); len(found) > 0 && len(t.steps) > 0 {
+			b.mark(f, r, root, t, found[0], rep)
+		}
+	}
 }
 
 // setMark sets an Element.id that is unique in its resource.
-func (b *builder) setMark(root, item *fhir.Node, name, element string) {
+func (b *builder) setMark(root, item *fhir.Node, name string, rep int, element string) {
+	if rep > 0 {
+		name += "[" + itoa(rep+1) + "]"
+	}
 	at := linked{root: root, ref: name}
 	if b.linked[at] {
 		name += "." + strings.Trim(element, "_")
@@ -141,37 +183,59 @@ func (b *builder) setMark(root, item *fhir.Node, name, element string) {
 }
 
 // ambiguous tells whether the slice of the row does not pick the item, or that of another field does too.
-func (b *builder) ambiguous(f *frame, r *row, item *fhir.Node) bool {
-	key, at := r.target.list()
-	if key == "" {
-		return false
-	}
-	if !r.target.steps[at].matches(item) {
+func (b *builder) ambiguous(f *frame, r *row, root *fhir.Node, t target, p place) bool {
+	key, at := t.list()
+	if at >= 0 && (t.steps[at].marked || !t.steps[at].matches(p.item)) {
 		return true
 	}
 	for _, c := range b.structure.claims[key] {
-		if c.table.segment == f.table.segment && c.row.field == r.field {
-			continue
+		if c.table.segment == f.table.segment && (at < 0 || c.row.field == r.field) {
+			continue // several fields of one segment may say parts of one element
 		}
 		if c.table != f.table && c.table.makes(c.row.target.resource) && f.table.makes(r.target.resource) {
 			continue // each has its own
 		}
-		_, k := c.row.target.list()
-		if s := c.row.target.steps[k]; s.kind == indexed && r.target.steps[at].kind == indexed && s.index != r.target.steps[at].index {
-			continue
-		}
-		if !c.row.target.steps[k].marked && c.row.target.steps[k].matches(item) && b.holds(c.row.when, f) {
+		if (at < 0 || c.takes(t.steps[at], p.item)) && b.holds(c.row.when, f) && b.reaches(c, f, root) {
 			return true
 		}
 	}
 	return false
 }
 
+// reaches tells whether a segment that a row reads, one of the message or one that is only
+// made on the way back, writes to the resource that the frame has written to.
+func (b *builder) reaches(c claimant, f *frame, root *fhir.Node) bool {
+	name, own := c.row.target.resource, c.table.newRow(c.row.target.resource)
+	if c.table == f.table || b.used[opened{f, c.table.name}] {
+		return own == nil || c.table == f.table
+	}
+	for at := f; at != nil; at = at.parent {
+		if at.table == c.table {
+			return b.lookup(at, name) == root
+		}
+		if b.used[opened{at.parent, c.table.name}] {
+			return own == nil && (at.parent == nil || b.lookup(at.parent, name) == root)
+		}
+	}
+	return !b.tables[c.table] && (own == nil || b.holds(own.when, f))
+}
+
+// takes tells whether the slice of a row picks an item that stands where another step put it.
+func (c claimant) takes(put step, item *fhir.Node) bool {
+	_, at := c.row.target.list()
+	s := c.row.target.steps[at]
+	if s.kind == indexed && put.kind == indexed && s.index != put.index {
+		return false
+	}
+	return !s.marked && s.matches(item)
+}
+
 // markedFor tells whether the item that an element belongs to is marked for the field of
 // the row, or for another field that messages of this structure have.
 func (j *job) markedFor(f *frame, r *row, p place) (mine, other bool) {
-	marks := marksOf(p.item.ID())
-	if key, _ := r.target.list(); key == "" || len(marks) == 0 {
+	_, at := r.target.list()
+	marks := marksOf(p.holder(at, false).ID())
+	if len(r.target.steps) == 0 || len(marks) == 0 {
 		return false, false
 	}
 	if slices.Contains(marks, j.carrierName(f, r.field)) {
@@ -219,7 +283,7 @@ func (b *builder) sayToo(root, item *fhir.Node, first, second, element string) {
 	have := item.ID()
 	switch {
 	case have == "":
-		b.setMark(root, item, first+"+"+second, element)
+		b.setMark(root, item, first+"+"+second, 0, element)
 	case !slices.Contains(marksOf(have), second):
 		item.Set("id", fhir.NewString(have+"+"+second))
 	}

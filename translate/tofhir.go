@@ -38,7 +38,7 @@ func ToFHIR(m *hl7v2.Message, p Profile) (Result, error) {
 		j.report("MSH-9", IssueUnmapped, "message structure has no table of its own; the general one reads it")
 	}
 	j.many, j.structure = s.many, s
-	b := &builder{job: j, origins: map[*fhir.Node]string{}, latest: map[string]int{}, counts: map[counted]int{}, ids: map[string]*fhir.Node{}, again: map[string]int{}, linked: map[linked]bool{}, used: map[opened]bool{}}
+	b := &builder{job: j, origins: map[*fhir.Node]string{}, tables: map[*table]bool{}, latest: map[string]int{}, counts: map[counted]int{}, ids: map[string]*fhir.Node{}, again: map[string]int{}, linked: map[linked]bool{}, used: map[opened]bool{}}
 	b.build(s)
 	leaves := b.account()
 	return Result{Bundle: b.bundle(), Issues: once(j.issues), Leaves: leaves}, nil
@@ -69,6 +69,7 @@ type builder struct {
 	whole   []*fhir.Node          // segments carried whole
 	used    map[opened]bool       // tables that have read a segment
 	origins map[*fhir.Node]string // the field that said an item of a list
+	tables  map[*table]bool       // that read any segment
 
 	stranger bool // a second person came where the structure has one: what follows may be about either
 }
@@ -157,7 +158,7 @@ func (b *builder) open(s *structure, seg *segment) *frame {
 	case f.table == nil || b.stranger || (f.parent != nil && f.parent.table != nil && f.parent.table.kept):
 		b.stray(f)
 	default:
-		b.used[opened{f.parent, f.row.table}] = true
+		b.used[opened{f.parent, f.row.table}], b.tables[f.table] = true, true
 	}
 	if f.parent != nil {
 		f.parent.below = append(f.parent.below, f)
@@ -346,13 +347,14 @@ func (b *builder) mapField(f *frame, r *row, root *fhir.Node) {
 		}
 		p, ok := b.putOnce(f, r, root, n, choice)
 		if ok && n != nil {
-			b.mark(f, r, root, p, i)
+			b.mark(f, r, root, r.target, p, i)
 		}
 		if !ok && i == 0 {
 			p, ok = b.join(r, root, p, n)
 		}
 		if ok = ok && (i == 0 || len(r.target.steps) > 0); ok && n != nil && len(r.target.steps) == 0 {
 			merge(target{}, root, n, nil)
+			b.markParts(f, r, root, i)
 		}
 		whole := r.joins() || (!p.inList && !r.repeats())
 		if ok = ok && (n != nil || beside != nil); ok {
