@@ -3,6 +3,7 @@ package translate
 import (
 	"regexp"
 	"slices"
+	"strings"
 
 	"caregate/fhir"
 )
@@ -17,16 +18,38 @@ type cweConverter struct{}
 // roleSystems are the FHIR systems of the code tables that a CWE may be extended by.
 var roleSystems = map[string]string{"0063.role": terminology + "v3-RoleCode", "0078.interpretation": terminology + "v3-ObservationInterpretation"}
 
+// slot is where one of the three codings of a CWE stands: its code, version, and the OIDs
+// of its system and value set.
+type slot struct{ code, version, system, valueSet, setVersion int }
+
+var slots = []slot{{1, 7, 14, 15, 16}, {4, 8, 17, 18, 19}, {10, 13, 20, 21, 22}}
+
+const (
+	// codeSystemURL is the name of a coding system that its system does not give back.
+	codeSystemURL = Extensions + "coding-system"
+	// systemOIDURL is the OID of a coding system beside its system.
+	systemOIDURL = Extensions + "coding-system-oid"
+	// valueSetURL is the value set that a code was taken from.
+	valueSetURL = "http://hl7.org/fhir/StructureDefinition/valueset-reference"
+	// setVersionURL is the version of that value set.
+	setVersionURL = Extensions + "valueset-version"
+)
+
 func (cweConverter) to(c *call, v value) *fhir.Node {
 	text := v.text(9)
 	n := fhir.NewObject()
-	bare := v.text(1) == "" && (v.text(3) == "" || v.text(3) == localName) && text == ""
-	if bare && !slices.Contains(c.args, "notext") {
+	words := v.text(1) == "" && (v.text(3) == "" || v.text(3) == localName) && text == "" && v.text(4)+v.text(5)+v.text(10)+v.text(11) == ""
+	switch last := lastSlot(v); {
+	case words && !slices.Contains(c.args, "notext"):
 		text = v.text(2)
-	} else {
-		c.addCoding(n, v, 1, 7)
+		extend(n, codeSystemURL, "valueString", textNode(v.text(3)))
+	case last < 0 && text != "" && text == v.text(9) && !slices.Contains(c.args, "notext") && c.j.wayBack:
+		n.Add("coding", unsaid()) // the text stood behind no code
+	default:
+		for i := 0; i <= last; i++ {
+			c.addCoding(n, v, slots[i])
+		}
 	}
-	c.addCoding(n, v, 4, 8)
 	c.addMapped(n, v)
 	if !slices.Contains(c.args, "notext") {
 		n.SetText("text", text)
@@ -37,28 +60,79 @@ func (cweConverter) to(c *call, v value) *fhir.Node {
 	return n
 }
 
-// addCoding adds the triplet at component at, with its version.
-func (c *call) addCoding(n *fhir.Node, v value, at, version int) {
-	if v.text(at) == "" && v.text(at+1) == "" {
+// lastSlot returns the last slot that has a code or words, -1 for none.
+func lastSlot(v value) int {
+	for i := len(slots) - 1; i >= 0; i-- {
+		if v.text(slots[i].code) != "" || v.text(slots[i].code+1) != "" {
+			return i
+		}
+	}
+	return -1
+}
+
+// addCoding adds the coding of a slot; an empty one keeps the place of those after it.
+func (c *call) addCoding(n *fhir.Node, v value, s slot) {
+	code, display, name := v.text(s.code), v.text(s.code+1), v.text(s.code+2)
+	if code+display == "" {
+		n.Add("coding", unsaid())
 		return
 	}
-	system := c.j.systemOf(v.text(at + 2))
-	if c.arg(0) == "default" && at == 1 && v.text(1) != "" && v.text(3) == "" {
+	system := c.j.systemOf(name)
+	if c.arg(0) == "default" && s.code == 1 && code != "" && name == "" {
 		system = systemName(c.arg(1)) // a code without a system is of the table of its field
 	}
-	if name := v.text(at + 2); system == "" && name != "" && name != "L" {
-		c.below(c.location+"."+itoa(at+2), nil).report(IssueNoSystem, "coding system name is not registered; coding without system")
+	if oid := v.text(s.system); system == "" && oidForm.MatchString(oid) {
+		system = "urn:oid:" + oid
 	}
-	coding := fhir.NewObject().SetText("system", system)
-	if system != "" {
-		coding.SetText("version", v.text(version))
+	if system == "" && name != "" && name != localName {
+		c.below(c.location+"."+itoa(s.code+2), nil).report(IssueNoSystem, "coding system name is not registered; coding without system")
 	}
-	code, display := v.text(at), v.text(at+1)
+	coding := fhir.NewObject().SetText("system", system).SetText("version", v.text(s.version))
 	if code != "" && !codeForm.MatchString(code) {
-		c.below(c.location+"."+itoa(at), nil).report(IssueBadValue, "not of the FHIR datatype code; kept as words")
+		c.below(c.location+"."+itoa(s.code), nil).report(IssueBadValue, "not of the FHIR datatype code; kept as words")
 		code, display = "", or(display, code)
 	}
-	n.Add("coding", coding.SetText("code", code).SetText("display", display))
+	coding.SetText("code", code).SetText("display", display)
+	c.nameSystem(coding, v, s)
+	n.Add("coding", coding)
+}
+
+// nameSystem adds what the system of a coding would not give back, and its value set.
+func (c *call) nameSystem(coding *fhir.Node, v value, s slot) {
+	if name := v.text(s.code + 2); name != c.systemName(coding, s.code) {
+		extend(coding, codeSystemURL, "valueString", textNode(name))
+	}
+	if oid := v.text(s.system); oid != c.systemOID(coding, s.code) {
+		extend(coding, systemOIDURL, "valueString", textNode(oid))
+	}
+	if set := v.text(s.valueSet); oidForm.MatchString(set) {
+		extend(coding, valueSetURL, "valueUri", fhir.NewString("urn:oid:"+set))
+	}
+	extend(coding, setVersionURL, "valueString", textNode(v.text(s.setVersion)))
+}
+
+// systemName returns the v2 name of the system of a coding: as it came, else by the tables.
+func (c *call) systemName(coding *fhir.Node, at int) string {
+	if name := extensionOf(coding, codeSystemURL, "valueString"); name != nil {
+		return name.Text()
+	}
+	system := coding.Get("system").Text()
+	if c.j.wayBack && at == 1 && c.arg(0) == "default" && coding.Get("code") != nil && system == systemName(c.arg(1)) {
+		return "" // the table of the field, which was not said
+	}
+	return c.j.nameOf(system)
+}
+
+// systemOID returns the OID of the system of a coding where v2 has no name for it.
+func (c *call) systemOID(coding *fhir.Node, at int) string {
+	if oid := extensionOf(coding, systemOIDURL, "valueString"); oid != nil {
+		return oid.Text()
+	}
+	oid, is := strings.CutPrefix(coding.Get("system").Text(), "urn:oid:")
+	if is && c.j.nameOf(coding.Get("system").Text()) == "" && c.j.wayBack {
+		return oid
+	}
+	return ""
 }
 
 // addMapped adds the FHIR code that the table or the partner gives to either code.
@@ -89,21 +163,25 @@ func (c *call) tableArg() string {
 
 func (cweConverter) from(c *call, n *fhir.Node) value {
 	var v value
-	slots := []int{1, 4}
+	free := slots
+	if !c.j.wayBack && c.j.p.Version < "2.7" {
+		free = slots[:2]
+	}
+	placed := false
 	for _, coding := range c.codings(n) {
-		if len(slots) == 0 {
-			c.report(IssueNotCarried, "a coded field takes two codings; a further one was left out")
+		if len(free) == 0 {
+			c.report(IssueNotCarried, "a coded field takes no further coding; one was left out")
 			break
 		}
-		if c.putCoding(&v, coding, slots[0]) {
-			slots = slots[1:]
+		if c.putCoding(&v, coding, free[0]) {
+			free, placed = free[1:], true
 		}
 	}
 	text := n.Get("text").Text()
 	switch {
 	case slices.Contains(c.args, "notext") || text == "":
-	case len(v) == 0:
-		v = v.set(2, text)
+	case !placed:
+		v = v.set(2, text).set(3, extensionOf(n, codeSystemURL, "valueString").Text())
 	default:
 		v = v.set(9, text)
 	}
@@ -145,24 +223,22 @@ func v2System(r codeRow, table string) string {
 }
 
 // putCoding writes a coding at a slot. A system without a v2 name leaves its display only.
-func (c *call) putCoding(v *value, coding *fhir.Node, at int) bool {
+func (c *call) putCoding(v *value, coding *fhir.Node, s slot) bool {
 	system, code, display := coding.Get("system").Text(), coding.Get("code").Text(), coding.Get("display").Text()
-	name := c.j.nameOf(system)
-	if system != "" && name == "" {
+	name, oid := c.systemName(coding, s.code), c.systemOID(coding, s.code)
+	if system != "" && name+oid == "" && !(c.j.wayBack && c.arg(0) == "default") {
 		c.report(IssueNotCarried, "code system has no v2 name in the profile; only the display is sent")
 		code = ""
 	}
 	if code == "" && display == "" {
-		return false
+		return c.j.wayBack && same(coding, unsaid())
 	}
-	*v = v.set(at, code).set(at+1, display)
+	*v = v.set(s.code, code).set(s.code+1, display)
 	if code != "" || name != "" {
-		*v = v.set(at+2, name)
+		*v = v.set(s.code+2, name)
 	}
-	if at == 1 {
-		*v = v.set(7, coding.Get("version").Text())
-	} else {
-		*v = v.set(8, coding.Get("version").Text())
-	}
+	*v = v.set(s.version, coding.Get("version").Text()).set(s.system, oid)
+	set := strings.TrimPrefix(extensionOf(coding, valueSetURL, "valueUri").Text(), "urn:oid:")
+	*v = v.set(s.valueSet, set).set(s.setVersion, extensionOf(coding, setVersionURL, "valueString").Text())
 	return true
 }

@@ -64,7 +64,7 @@ func (raceConverter) coded(c *call, v value) (name string, coding *fhir.Node) {
 // plain is what a coding alone says.
 func (raceConverter) plain(c *call, coding *fhir.Node) value {
 	var v value
-	c.putCoding(&v, coding, 1)
+	c.putCoding(&v, coding, slots[0])
 	return v
 }
 

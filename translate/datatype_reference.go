@@ -224,7 +224,7 @@ func (oneCodingConverter) to(c *call, v value) *fhir.Node {
 
 func (oneCodingConverter) from(c *call, n *fhir.Node) value {
 	var v value
-	c.putCoding(&v, n, 1)
+	c.putCoding(&v, n, slots[0])
 	return v
 }
 

@@ -44,6 +44,14 @@ func TestDatatypesComeBack(t *testing.T) {
 			"17", "17^^^AGENCY", "17^^^AGENCY&1.2.3.4&ISO^SR", "17^^^OTHER&1.2.3.4&ISO^SR", "17^^^&1.2.3.4&ISO", "17^5^M11^LAB&11D0000000&CLIA^LR",
 			"17^5^M10^HOSP&1.2.3&ISO^MR^FAC&2.3.4&ISO^20200101^20301231^IL&Illinois&HL70347^DMV^check^scheme", "^^^HOSP^MR", "17^^^&1.2.3", "17^^^HOSP&lab.example.org&DNS",
 		}},
+		{"CWE", nil, []string{
+			"11", "^words", "11^Word^LN", "11^Word^L", "11^Word^99LAB", "11^Word", "^Word^L", "^^^11^Word^LN", "^words^^11^Word^LN", "^^^^^^^^text", "^words^^^^^^^text",
+			"11^One^LN^12^Two^L^2.1^2^said^13^Three^SCT^3", "11^One^LN^12^Two^L^2.1^2^said^13^Three^SCT^3^2.16.840.1.113883.6.1^1.2.3^20200101^1.2.4^1.2.5^20210101^1.2.6^1.2.7^20220101",
+			"11^One^^^^^^^^^^^^1.2.3.4", "11^One^I9^^^^9", "^^^^^^^^^13^Three^SCT",
+		}},
+		{"CWE", []string{"default", "v2-0203"}, []string{"MR", "MR^Number^HL70203", "MR^Number^L"}},
+		{"CWE", []string{"0063.role"}, []string{"MTH^Mother^HL70063", "FCH^Foster child^HL70063^12^Two^L"}},
+		{"words", nil, []string{"COOK", "^Cook", "031^Cook^L", "031^Cook^L^32^Lake^99X^^^said"}},
 	} {
 		for _, raw := range c.raw {
 			j := &job{p: &profile, maps: maps, wayBack: true}
