@@ -136,8 +136,9 @@ func segmentMap(t *table) *fhir.Node {
 		if r.cond != "" {
 			comment += ", when " + r.cond
 		}
-		to := "http://hl7.org/fhir/StructureDefinition/" + typeOf(r.target.resource)
-		grouped(n, v2Base+"segment/"+t.segment, to, code, r.target.text, equivalence, comment+"; "+r.source)
+		element := t.full(r)
+		resource, _ := elementOf(element)
+		grouped(n, v2Base+"segment/"+t.segment, "http://hl7.org/fhir/StructureDefinition/"+resource, code, element, equivalence, comment+"; "+r.source)
 	}
 	return n
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -23,6 +24,12 @@ func TestConceptMaps(t *testing.T) {
 	for _, m := range all {
 		for _, issue := range fhir.Validate(m) {
 			t.Errorf("%s: %s: %s", m.ID(), issue.Path, issue.Text)
+		}
+		for _, group := range m.Get("group").Items() {
+			name, isType := strings.CutPrefix(group.Get("target").Text(), "http://hl7.org/fhir/StructureDefinition/")
+			if isType && !fhir.IsResourceType(name) {
+				t.Errorf("%s: R4 has no resource %s", m.ID(), name)
+			}
 		}
 		file := filepath.Join("..", "docs", "fhir", "ConceptMap-"+m.ID()+".json")
 		want[file] = true

@@ -219,7 +219,7 @@ func (c *coverage) field(segment string, n int, own []*table, resources map[stri
 				continue
 			}
 			f.State = string(Mapped)
-			resource, element := place0(t.full(r))
+			resource, element := elementOf(t.full(r))
 			resources[resource] = true
 			followed[resource+"."+element] = true
 			followed[resource+"."] = true
@@ -263,8 +263,8 @@ func (c *coverage) judge(g *GuideRow, n int, followed map[string]bool) {
 	}
 }
 
-// full returns the target of a row from the resource on, where it is given from an element
-// that the table has a name for.
+// full returns the target of a row from the resource on: where it is given from an element
+// that the table has a name for, and without what tells two of a resource apart.
 func (t *table) full(r *row) string {
 	text := r.target.text
 	for range 3 { // elements stand in elements
@@ -275,13 +275,14 @@ func (t *table) full(r *row) string {
 			}
 		}
 	}
-	return text
+	name, rest, _ := strings.Cut(strings.TrimPrefix(text, "^"), ".")
+	return strings.TrimSuffix(typeOf(name)+"."+rest, ".")
 }
 
-// place0 splits "^Patient.name[].family" into resource and first element, "Patient" and "name".
-func place0(target string) (resource, element string) {
-	parts := splitPath(strings.TrimPrefix(target, "^"))
-	resource = typeOf(parts[0])
+// elementOf splits "Patient.name[].family" into resource and first element, "Patient" and "name".
+func elementOf(target string) (resource, element string) {
+	parts := splitPath(target)
+	resource = parts[0]
 	if len(parts) > 1 {
 		element, _, _ = strings.Cut(parts[1], "[")
 		element, _, _ = strings.Cut(element, "(")
