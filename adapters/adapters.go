@@ -59,6 +59,17 @@ type Decoded struct {
 	Placers   []string   // placer numbers of the orders and referrals in it (RF1-6, ORC-2, PLAC)
 	ReplyTo   string     // MSA-2: our control id that this message answers; "" for none
 	Issues    []Issue    // what was not understood, none of it lost
+	Unmapped  []Unmapped // codes without which the message must not go on
+}
+
+// Unmapped is a code of a partner that says what becomes of something, and that nothing here
+// knows. It holds no value of the message but the code itself.
+type Unmapped struct {
+	Location string   `json:"location"`         // "RF1-1"
+	Table    string   `json:"table"`            // code table: "0283"
+	Elements []string `json:"elements"`         // what the partner's profile lacks: "0283.request", "0283.task"
+	Code     string   `json:"code,omitempty"`   // "" where the field holds something else than a plain code
+	System   string   `json:"system,omitempty"` // coding system that the sender names
 }
 
 // Outbound is a released Bundle on its way to one destination.

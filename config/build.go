@@ -106,7 +106,7 @@ func (a *App) pipeline(c Config) gateway.Options {
 // registered is a partner as the pipeline knows it.
 func (c Config) registered(p Partner) gateway.Partner {
 	g := gateway.Partner{
-		ID: p.ID, Name: p.Name, Recipient: p.Organization.recipient(), Asserts: map[gateway.Assertion]bool{},
+		ID: p.ID, Name: p.Name, Owner: p.Owner, Recipient: p.Organization.recipient(), Asserts: map[gateway.Assertion]bool{},
 		Codecs:     map[string]adapters.Codec{},
 		Duplicates: gateway.Duplicates{Window: p.Duplicates.Window, Flag: p.Duplicates.Conflict == "flag"},
 		Reads:      p.Reads,

@@ -44,6 +44,7 @@ func Load(dir string, env Lookup) (Config, Problems) {
 	c := Config{Dir: dir, env: env, at: map[string]map[string]token.Position{}}
 	problems := c.read(SiteFile, &c.Site)
 	problems = append(problems, c.readPartners()...)
+	problems = append(problems, c.readCodes()...)
 	var routes Routes
 	problems = append(problems, c.read(RoutesFile, &routes)...)
 	c.Routes = routes.Routes

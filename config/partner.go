@@ -12,6 +12,8 @@ type Partner struct {
 	ID string `yaml:"id"`
 	// Name in words.
 	Name string `yaml:"name"`
+	// Owner settles what waits because of the partner's messages: a person or a team, as work items name it.
+	Owner string `yaml:"owner"`
 	// Organization is who the partner is to the law; no message can change it.
 	Organization Organization `yaml:"organization"`
 	// Asserts lists what the partner may state so that it enters decisions; by default nothing.

@@ -24,7 +24,8 @@ type inspection struct {
 	asserted bool           // it said something that enters decisions, new or not
 	code     adapters.Code
 	issues   []adapters.Issue
-	held     *ledger.NewWork // why a person has to look first
+	held     *ledger.NewWork  // why a person has to look first
+	lacks    []ledger.NewWork // held for unknown codes: an item for each further one
 	routes   []Route
 	message  string // id of the held message that is processed again
 }
@@ -50,6 +51,7 @@ func (g *Gateway) accept(ctx context.Context, m *inspection, child string) adapt
 		if err := g.identify(ctx, m, child); err != nil {
 			return g.unavailable(err)
 		}
+		m.holdUnmapped()
 	}
 	ack, accepted := g.place(ctx, m)
 	g.at("committed")
@@ -66,12 +68,18 @@ func (g *Gateway) place(ctx context.Context, m *inspection) (adapters.Ack, ledge
 	lock := g.children.of(m.who.child)
 	lock.Lock()
 	defer lock.Unlock()
-	if m.code == adapters.CodeAccepted && m.held == nil {
+	switch {
+	case m.code != adapters.CodeAccepted:
+	case m.held == nil:
 		if err := errors.Join(g.follow(ctx, m), g.compare(ctx, m)); err != nil {
 			return g.unavailable(err), ledger.Accepted{}
 		}
 		g.label(m)
 		g.chooseRoutes(m)
+	case m.held.Kind == WorkUnmapped:
+		if err := g.compare(ctx, m); err != nil {
+			return g.unavailable(err), ledger.Accepted{}
+		}
 	}
 	return g.keep(ctx, m)
 }
@@ -105,7 +113,7 @@ func (m *inspection) refuse(code adapters.Code, issues ...adapters.Issue) {
 
 // hold keeps the message for a person, with the remedy in words.
 func (m *inspection) hold(kind, remedy string) {
-	m.held = &ledger.NewWork{Kind: kind, Partner: m.partner.ID, Remedy: remedy}
+	m.held = &ledger.NewWork{Kind: kind, Owner: m.partner.Owner, Partner: m.partner.ID, Remedy: remedy}
 }
 
 // chooseRoutes fills in the routes that carry this kind of message from this partner.
@@ -192,12 +200,13 @@ func (g *Gateway) acceptance(m *inspection) *ledger.Acceptance {
 	switch {
 	case m.code != adapters.CodeAccepted:
 		a.State = ledger.MessageHeld
-		a.Work = []ledger.NewWork{{Kind: "refused", Partner: m.partner.ID, Remedy: "the sender was told what is wrong and where; it has to correct and send again"}}
+		a.Work = []ledger.NewWork{{Kind: "refused", Owner: m.partner.Owner, Partner: m.partner.ID, Remedy: "the sender was told what is wrong and where; it has to correct and send again"}}
 	case m.held != nil:
 		a.State, a.Code = ledger.MessageHeld, string(adapters.CodeHeld)
-		a.Work = []ledger.NewWork{*m.held}
+		a.Work = append([]ledger.NewWork{*m.held}, m.lacks...)
 		if !m.who.isNew {
 			a.Child = m.who.child
+			a.Inputs = m.withdrawn()
 		}
 	default:
 		g.fill(a, m)
@@ -215,7 +224,7 @@ func (g *Gateway) fill(a *ledger.Acceptance, m *inspection) {
 	}
 	a.Aliases = append(a.Aliases, m.loops...)
 	if m.move == moveBack || m.move == moveSkip {
-		a.Work = append(a.Work, ledger.NewWork{Kind: "out-of-order", Partner: m.partner.ID, Remedy: "the referral is past this state; the later state stands, ask the partner if that is wrong"})
+		a.Work = append(a.Work, ledger.NewWork{Kind: "out-of-order", Owner: m.partner.Owner, Partner: m.partner.ID, Remedy: "the referral is past this state; the later state stands, ask the partner if that is wrong"})
 	}
 	for _, r := range m.routes {
 		a.Deliveries = append(a.Deliveries, g.delivery(r, m))

@@ -46,6 +46,7 @@ const (
 type Partner struct {
 	ID         string
 	Name       string
+	Owner      string // who settles what waits because of it
 	Recipient  consent.Recipient
 	Asserts    map[Assertion]bool
 	Codecs     map[string]adapters.Codec // by protocol, for what it sends

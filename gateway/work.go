@@ -21,6 +21,8 @@ type WorkItem struct {
 	Remedy   string    `json:"remedy"`
 	State    string    `json:"state"`
 	Created  time.Time `json:"created"`
+
+	Unmapped *adapters.Unmapped `json:"unmapped,omitempty"` // the code that an item of the kind unmapped-code is about
 }
 
 // Work lists the work items in a state, "open" or "resolved"; "" lists all.
@@ -37,7 +39,7 @@ func (g *Gateway) workOf(ctx context.Context, message string) ([]WorkItem, error
 func shown(items []ledger.Work) []WorkItem {
 	list := make([]WorkItem, len(items))
 	for i, w := range items {
-		list[i] = WorkItem{ID: w.ID, Kind: w.Kind, Partner: w.Partner, Message: w.Message, Delivery: w.Delivery, Owner: w.Owner, Remedy: w.Remedy, State: w.State, Created: w.Created}
+		list[i] = WorkItem{ID: w.ID, Kind: w.Kind, Partner: w.Partner, Message: w.Message, Delivery: w.Delivery, Owner: w.Owner, Remedy: w.Remedy, State: w.State, Created: w.Created, Unmapped: unmappedOf(w)}
 	}
 	return list
 }

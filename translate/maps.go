@@ -24,8 +24,9 @@ type maps struct {
 	systems    []pair // v2 coding system name -> FHIR system
 	structures map[string]*structure
 	events     []event
-	strays     []structureRow // of segments that may stand anywhere
-	known      []Authority    // authorities that need no profile
+	strays     []structureRow      // of segments that may stand anywhere
+	known      []Authority         // authorities that need no profile
+	standard   map[string][]string // by HL7 table, codes that a table here may leave out
 }
 
 type pair struct{ v2, fhir string }
@@ -96,7 +97,7 @@ var loaded = sync.OnceValues(loadMaps)
 func loadMaps() (*maps, error) {
 	m := &maps{
 		segments: map[string]*table{}, datatypes: map[string]*table{},
-		codes: map[string]*codeTable{}, structures: map[string]*structure{},
+		codes: map[string]*codeTable{}, structures: map[string]*structure{}, standard: map[string][]string{},
 	}
 	err := fs.WalkDir(tables, "tables", func(file string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(file, ".tsv") {
@@ -165,6 +166,8 @@ func (m *maps) loadList(name string, lines [][]string) {
 			m.systems = append(m.systems, pair{f[0], f[1]})
 		case "authorities":
 			m.known = append(m.known, Authority{Namespace: f[0], OID: f[1], System: f[2], Type: f[3]})
+		case "standardcodes":
+			m.standard[f[0]] = strings.Fields(f[1])
 		case "events":
 			m.events = append(m.events, event{f[0], f[1], f[2], f[3]})
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -28,6 +29,7 @@ type Profile struct {
 	SendIdentifiers []string          `yaml:"sendIdentifiers"` // FHIR systems of patient identifiers that may leave; empty means all
 	CodeSystems     map[string]string `yaml:"codeSystems"`     // v2 coding system name -> FHIR system, before the table
 	Codes           map[string]Codes  `yaml:"codes"`           // code table -> v2 code -> FHIR code, before the table
+	HoldCodes       []string          `yaml:"holdCodes"`       // HL7 tables whose unknown codes make a message wait for a person, "0283"; "all" for every table; by default those of statuses, consents and confidentiality, [] for none
 	Structures      []string          `yaml:"structures"`      // message structures allowed, "REF_I12"; "any" for all
 	ZSegments       string            `yaml:"zSegments"`       // of others: "carry" (default) keeps them, "drop" does not, "send" also writes them out
 	SSN             bool              `yaml:"ssn"`             // let social security numbers through
@@ -63,7 +65,7 @@ const DefaultBase = "https://caregate.invalid/fhir"
 // LoadProfile reads a profile. Unknown keys and an unknown zone are errors that name
 // the line; a profile that says nothing is a permissive one.
 func LoadProfile(yamlBytes []byte) (Profile, error) {
-	defaults := Profile{Base: DefaultBase, Version: "2.5.1", Processing: "P", ZSegments: "carry", Trace: true}
+	defaults := Profile{Base: DefaultBase, Version: "2.5.1", Processing: "P", ZSegments: "carry", Trace: true, HoldCodes: slices.Clone(DefaultHoldCodes)}
 	p := defaults
 	err := yaml.NewDecoder(bytes.NewReader(yamlBytes), yaml.Strict()).Decode(&p)
 	if err != nil && !errors.Is(err, io.EOF) {

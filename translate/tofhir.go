@@ -41,7 +41,7 @@ func ToFHIR(m *hl7v2.Message, p Profile) (Result, error) {
 	b := &builder{job: j, origins: map[*fhir.Node]string{}, tables: map[*table]bool{}, latest: map[string]int{}, counts: map[counted]int{}, ids: map[string]*fhir.Node{}, again: map[string]int{}, linked: map[linked]bool{}, used: map[opened]bool{}}
 	b.build(s)
 	leaves := b.account()
-	return Result{Bundle: b.bundle(), Issues: once(j.issues), Leaves: leaves}, nil
+	return Result{Bundle: b.bundle(), Issues: once(j.issues), Leaves: leaves, Unmapped: b.unmapped()}, nil
 }
 
 // once drops issues that two rows of one field both found.

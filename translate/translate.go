@@ -15,6 +15,8 @@ type Result struct {
 	Bundle *fhir.Node // transaction Bundle, the first entry is the MessageHeader
 	Issues []Issue    // what was unknown or ambiguous, located, free of values
 	Leaves []Leaf     // one for each valued leaf of the message, in message order
+
+	Unmapped []Unmapped // codes that a person has to say the meaning of, by the profile's holdCodes
 }
 
 // Class says where a leaf of a message went.

@@ -52,6 +52,9 @@ func (c Codec) Decode(in adapters.Inbound) (adapters.Decoded, error) {
 	}
 	out.Bundle = result.Bundle
 	out.Issues = slices.Concat(foreign, issues(result.Issues))
+	for _, u := range result.Unmapped {
+		out.Unmapped = append(out.Unmapped, adapters.Unmapped(u))
+	}
 	return out, nil
 }
 

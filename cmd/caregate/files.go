@@ -229,7 +229,7 @@ func (c *hl7ShowCmd) Run(s *session) error {
 	if err != nil {
 		return negative(fmt.Errorf("not readable as HL7 v2: %w", err))
 	}
-	return s.answer(map[string]any{"lines": lines, "count": len(lines)}, func() {
+	return s.answer(map[string][]workbench.Shown{"lines": lines}, func() {
 		for _, l := range lines {
 			s.shown(l)
 		}

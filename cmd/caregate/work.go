@@ -131,13 +131,19 @@ func (c *workShowCmd) Run(s *session) (err error) {
 
 type workResolveCmd struct {
 	store  `embed:""`
-	ID     string `arg:"" name:"id" help:"Id of the item."`
-	Child  string `help:"Whose message it is: our id, or an identifier of the child." placeholder:"ID or SYSTEM|VALUE"`
-	Reason string `required:"" help:"Why; this is audited."`
-	DryRun bool   `help:"Say what would happen and change nothing."`
+	ID     string   `arg:"" name:"id" help:"Id of the item."`
+	Child  string   `help:"Whose message it is: our id, or an identifier of the child." placeholder:"ID or SYSTEM|VALUE"`
+	As     string   `help:"Of an unknown code: it means what this code of its table means." placeholder:"CODE"`
+	Code   []string `help:"Of an unknown code: what it means in FHIR, for each element that it decides." placeholder:"CODE or ELEMENT=CODE"`
+	Reason string   `required:"" help:"Why; this is audited."`
+	DryRun bool     `help:"Say what would happen and change nothing."`
 }
 
 func (c *workResolveCmd) Run(s *session) (err error) {
+	written, err := c.learn(s)
+	if err != nil {
+		return err
+	}
 	app, err := c.change(s, "work resolve")
 	if err != nil {
 		return err
@@ -161,11 +167,66 @@ func (c *workResolveCmd) Run(s *session) (err error) {
 	if err := app.Note(s.ctx, "work-resolving", w.Message, person(), c.Reason); err != nil {
 		return err
 	}
+	if w.Unmapped != nil && child == "" {
+		return c.code(s, app, written)
+	}
 	ack, err := app.Gateway().Resolve(s.ctx, c.ID, child, c.Reason)
 	if err != nil {
 		return negative(err)
 	}
 	return s.acknowledged(ack, map[string]any{"count": 1, "work": c.ID}, "resolved")
+}
+
+// learn writes down what a code means before the configuration is read, so that it is known
+// when its messages are taken in again.
+func (c *workResolveCmd) learn(s *session) (written string, err error) {
+	if (c.As == "" && len(c.Code) == 0) || c.DryRun {
+		return "", nil
+	}
+	app, err := c.look(s, "work resolve")
+	if err != nil {
+		return "", err
+	}
+	defer closing(app, &err)
+	w, err := item(s, app, c.ID)
+	if err != nil {
+		return "", err
+	}
+	if w.Unmapped == nil || w.State != "open" {
+		return "", usage(fmt.Errorf("--as and --code are for open items of the kind unmapped-code"))
+	}
+	if written, err = config.AddCodes(c.Config, w.Partner, *w.Unmapped, c.As, c.Code); err != nil {
+		return "", usage(err)
+	}
+	return written, nil
+}
+
+// code takes in again what waits for a code, and says what went on.
+func (c *workResolveCmd) code(s *session, app *config.App, written string) error {
+	on, ack, err := app.Gateway().ResolveCode(s.ctx, c.ID, c.Reason)
+	if err != nil {
+		return negative(err)
+	}
+	result := struct {
+		Work     string   `json:"work"`
+		Count    int      `json:"count"`    // messages that went on
+		Messages []string `json:"messages"` // in their order
+		Code     string   `json:"code"`     // what became of the item's own message
+		Written  string   `json:"written"`  // file of the configuration
+	}{c.ID, len(on), on, string(ack.Code), written}
+	err = s.answer(result, func() {
+		if written != "" {
+			s.say("wrote %s: send a running gateway SIGHUP, so that it knows the code too", written)
+		}
+		s.say("%d messages went on, each in its place", len(on))
+		if ack.Code != "accepted" {
+			s.say("message %s still waits: see caregate work list", orDash(ack.MessageID))
+		}
+	})
+	if err == nil && ack.Code != "accepted" {
+		return negative(nil)
+	}
+	return err
 }
 
 type childCmd struct {

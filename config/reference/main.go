@@ -43,6 +43,7 @@ var documents = []document{
 	{"config", "Site", "yaml", "caregate", "caregate.yaml", "What holds for the gateway as a whole."},
 	{"config", "Partner", "yaml", "partner", "partners/NAME.yaml", "One file for each organisation that sends or receives. NAME is its id."},
 	{"config", "Routes", "yaml", "routes", "routes.yaml", "Who is told what, and for which purpose."},
+	{"config", "Codes", "yaml", "codes", "codes/NAME.yaml", "What a partner's own HL7 v2 codes mean, where people said so. `caregate work resolve --as` and `--code` write it; SIGHUP makes a running gateway read it."},
 	{"translate", "Profile", "yaml", "profile", "profile of HL7 v2", "How a partner's HL7 v2 looks: in `endpoints.mllp.profile`, in a file that it names, or for `caregate translate --profile`."},
 	{"gateway", "Explanation", "json", "explanation", "", "One message of `caregate explain --json`."},
 	{"gateway", "WorkItem", "json", "work", "", "One item of `caregate work list --json`."},
