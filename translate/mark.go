@@ -189,13 +189,13 @@ func (b *builder) ambiguous(f *frame, r *row, root *fhir.Node, t target, p place
 		return true
 	}
 	for _, c := range b.structure.claims[key] {
-		if c.table.segment == f.table.segment && (at < 0 || c.row.field == r.field) {
+		if c.table.segment == f.table.segment && (c.row.field == r.field || (at < 0 && !c.unsure())) {
 			continue // several fields of one segment may say parts of one element
 		}
 		if c.table != f.table && c.table.makes(c.row.target.resource) && f.table.makes(r.target.resource) {
 			continue // each has its own
 		}
-		if (at < 0 || c.takes(t.steps[at], p.item)) && b.holds(c.row.when, f) && b.reaches(c, f, root) {
+		if (at < 0 || c.takes(t.steps[at], p.item)) && (c.unsure() || b.holds(c.row.when, f)) && b.reaches(c, f, root) {
 			return true
 		}
 	}
@@ -218,6 +218,13 @@ func (b *builder) reaches(c claimant, f *frame, root *fhir.Node) bool {
 		}
 	}
 	return !b.tables[c.table] && (own == nil || b.holds(own.when, f))
+}
+
+// unsure tells whether the condition of a row is about its own field, so that on the way
+// back it depends on what the row takes.
+func (c claimant) unsure() bool {
+	own := c.table.segment + "-" + itoa(c.row.field)
+	return slices.ContainsFunc(c.row.when, func(t test) bool { return t.subject == own || strings.HasPrefix(t.subject, own+".") })
 }
 
 // takes tells whether the slice of a row picks an item that stands where another step put it.
