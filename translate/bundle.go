@@ -117,6 +117,12 @@ func (b *builder) unify(f *frame) {
 		case first == nil:
 			b.ids[ref] = bound.node
 		case same(first, bound.node):
+			if f.main() == bound.node {
+				f.shared = first
+				for _, below := range f.below {
+					below.displaced = true
+				}
+			}
 			b.replace(f, i, first)
 		default:
 			b.again[ref]++

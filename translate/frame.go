@@ -40,17 +40,19 @@ func typeOf(name string) string {
 
 // frame is one segment and the resources and elements that belong to it.
 type frame struct {
-	seg     *segment
-	row     *structureRow
-	table   *table
-	parent  *frame
-	below   []*frame // the segments that stand under this one, on the way to FHIR
-	before  *frame   // the segment before this one in the message, on the way to FHIR
-	stray   bool     // no row of the structure reads it here
-	ordinal int      // which of its segment under its parent, 1-based
-	number  int      // which of its segment on what carries it; 0: the ordinal or the place in the message
-	bound   []binding
-	marks   map[int][]mark // field -> what its repetitions became
+	seg       *segment
+	row       *structureRow
+	table     *table
+	parent    *frame
+	below     []*frame   // the segments that stand under this one, on the way to FHIR
+	before    *frame     // the segment before this one in the message, on the way to FHIR
+	stray     bool       // no row of the structure reads it here
+	shared    *fhir.Node // its resource, where an earlier segment says the same
+	displaced bool       // it stands under such a segment
+	ordinal   int        // which of its segment under its parent, 1-based
+	number    int        // which of its segment on what carries it; 0: the ordinal or the place in the message
+	bound     []binding
+	marks     map[int][]mark // field -> what its repetitions became
 }
 
 // binding is a name of a table and the resource or element that it stands for here.

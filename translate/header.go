@@ -63,9 +63,6 @@ func (w *writer) reply() {
 // partner's profile wants them, then the origin of the message.
 func (w *writer) trailer() {
 	for _, n := range w.all {
-		if w.isStray[n] {
-			w.writeStray(n, nil) // what it stood after is gone
-		}
 		raw, ok := wholeSegment(n)
 		if !ok || w.used[n] || (!w.wayBack && w.p.ZSegments != "send") {
 			continue

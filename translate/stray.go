@@ -2,6 +2,7 @@ package translate
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"caregate/fhir"
@@ -15,6 +16,9 @@ import (
 
 // afterURL is the extension that says so: "OBX.Observation after PV1(2)".
 const afterURL = Extensions + "after"
+
+// againURL is that of a segment that says the same as another one of the message.
+const againURL = Extensions + "again"
 
 // segmentForm is a segment that a Basic may keep: it may be forged.
 var segmentForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{2}$`)
@@ -69,7 +73,7 @@ func (b *builder) strayTable(f *frame) *table {
 // anywhere tells whether the row reads its segment where no structure has it.
 func (r *structureRow) anywhere() bool { return len(r.under) == 1 && r.under[0] == "*" }
 
-// settle says on the resource of a stray where it stood; one of which none was made is kept.
+// settle keeps a stray of which no resource was made.
 func (b *builder) settle(f *frame) {
 	if !f.table.kept && f.main().ResourceType() == "" {
 		f.table = b.maps.keptTable(f.seg.name)
@@ -84,16 +88,34 @@ func (b *builder) settle(f *frame) {
 		f.bind("Basic", b.basic(f.seg), true)
 		b.report(b.location(f, 0), IssueUnmapped, "no table reads this segment here; each field is kept in a Basic")
 	}
-	f.main().Add("extension", after(f))
+}
+
+// settleAll says on each resource where its segment stood, where the rows would not write
+// it: of a stray, of one that stands under a second segment of one resource, of one that
+// says the same as another.
+func (b *builder) settleAll() {
+	for _, f := range b.frames {
+		switch {
+		case f.shared != nil:
+			f.shared.Add("extension", after(f, againURL))
+		case f.table != nil && f.main().ResourceType() != "" && (f.stray || (f.displaced && f.owns())):
+			f.main().Add("extension", after(f, afterURL))
+		}
+	}
+}
+
+// owns tells whether the segment has made a resource.
+func (f *frame) owns() bool {
+	return slices.ContainsFunc(f.bound, func(b binding) bool { return b.own && b.node.ResourceType() != "" })
 }
 
 // after is the extension that says where a segment stood.
-func after(f *frame) *fhir.Node {
+func after(f *frame, url string) *fhir.Node {
 	where := "nothing"
 	if f.before != nil {
 		where = placeName(f.before.seg)
 	}
-	return fhir.NewObject().SetText("url", afterURL).SetText("valueString", f.table.nameOr(f.seg.name)+strayWord+where)
+	return fhir.NewObject().SetText("url", url).SetText("valueString", f.table.nameOr(f.seg.name)+strayWord+where)
 }
 
 func (t *table) nameOr(segment string) string {
@@ -121,62 +143,85 @@ func (b *builder) basic(seg *segment) *fhir.Node {
 func (b *builder) carryWhole(f *frame) {
 	n := b.basic(f.seg)
 	n.Add("extension", fhir.NewObject().SetText("url", Extensions+"segment").SetText("valueString", f.seg.String()))
-	n.Add("extension", after(f))
+	n.Add("extension", after(f, afterURL))
 	b.whole = append(b.whole, n)
 }
 
-// strayOf returns the table of a stray and the segment it stood after.
-func (m *maps) strayOf(n *fhir.Node) (t *table, where string) {
-	for _, ext := range n.Get("extension").Items() {
-		name, where, ok := strings.Cut(ext.Get("valueString").Text(), strayWord)
-		if ext.Get("url").Text() != afterURL || !ok {
-			continue
-		}
-		if n.ResourceType() == "Basic" {
-			return m.keptTable(n.At("code.coding[0].code").Text()), where
-		}
-		return m.segments[name], where
-	}
-	return nil, ""
+// placement is where the way back writes a resource that no row of the structure writes there.
+type placement struct {
+	node  *fhir.Node
+	table *table
+	again bool // beside the place where a row does
 }
 
-// gatherStrays finds the resources that no row of the structure writes, on the way back.
+// placements returns them with the segments that they stood after.
+func (m *maps) placements(n *fhir.Node) (out []placement, where []string) {
+	for _, ext := range n.Get("extension").Items() {
+		name, at, ok := strings.Cut(ext.Get("valueString").Text(), strayWord)
+		url := ext.Get("url").Text()
+		if !ok || (url != afterURL && url != againURL) {
+			continue
+		}
+		t := m.segments[name]
+		if n.ResourceType() == "Basic" {
+			t = m.keptTable(n.At("code.coding[0].code").Text())
+		}
+		if t != nil && segmentForm.MatchString(t.segment) && t.segment != "MSH" && t.segment != "ZCG" {
+			out, where = append(out, placement{n, t, url == againURL}), append(where, at)
+		}
+	}
+	return out, where
+}
+
+// gatherStrays finds what no row of the structure writes, on the way back.
 func (w *writer) gatherStrays() {
-	w.strays, w.isStray = map[string][]*fhir.Node{}, map[*fhir.Node]bool{}
+	w.strays, w.isStray = map[string][]placement{}, map[*fhir.Node]bool{}
 	if !w.wayBack {
 		return
 	}
 	for _, n := range w.all {
-		if t, where := w.maps.strayOf(n); t != nil && segmentForm.MatchString(t.segment) && t.segment != "MSH" && t.segment != "ZCG" {
-			w.strays[where] = append(w.strays[where], n)
-			w.isStray[n] = true
+		strays, where := w.maps.placements(n)
+		for i, s := range strays {
+			w.strays[where[i]] = append(w.strays[where[i]], s)
+			w.isStray[n] = w.isStray[n] || !s.again
 		}
 	}
 }
 
 // followers writes the strays that stood after a segment.
 func (w *writer) followers(f *frame) {
-	for _, n := range w.strays[placeName(f.seg)] {
-		w.writeStray(n, f)
+	for _, s := range w.strays[placeName(f.seg)] {
+		w.writeStray(s, f)
+	}
+}
+
+// orphans writes the strays of which the segment that they stood after is gone.
+func (w *writer) orphans() {
+	for _, n := range w.all {
+		strays, _ := w.maps.placements(n)
+		for _, s := range strays {
+			if w.isStray[n] {
+				w.writeStray(s, nil)
+			}
+		}
 	}
 }
 
 // writeStray writes a segment that is not of the structure, and what stood after it.
-func (w *writer) writeStray(n *fhir.Node, parent *frame) {
-	if w.used[n] {
+func (w *writer) writeStray(s placement, parent *frame) {
+	if w.used[s.node] && !s.again {
 		return
 	}
-	if raw, ok := wholeSegment(n); ok {
-		w.used[n] = true
+	if raw, ok := wholeSegment(s.node); ok {
+		w.used[s.node] = true
 		w.append(readWhole(raw))
 		w.followers(&frame{seg: w.segs[len(w.segs)-1]})
 		return
 	}
-	t, _ := w.maps.strayOf(n)
-	f := &frame{seg: &segment{name: t.segment, seq: 1}, table: t, parent: parent, ordinal: 1}
-	f.row = &structureRow{segment: t.segment, table: t.name, send: "none"}
-	w.bindAll(f, n)
+	f := &frame{seg: &segment{name: s.table.segment, seq: 1}, table: s.table, parent: parent, ordinal: 1}
+	f.row = &structureRow{segment: s.table.segment, table: s.table.name, send: "none"}
+	w.bindAll(f, s.node)
 	if w.write(f) {
-		w.spoken[n] = f
+		w.spoken[s.node] = f
 	}
 }

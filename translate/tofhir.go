@@ -123,6 +123,7 @@ func (b *builder) build(s *structure) {
 	for _, f := range b.frames {
 		b.unify(f)
 	}
+	b.settleAll()
 	for _, f := range b.frames {
 		if f.table != nil {
 			b.link(f)

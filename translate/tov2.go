@@ -42,6 +42,7 @@ func ToV2(bundle *fhir.Node, p Profile, m Meta) ([]byte, []Issue, error) {
 	head := &frame{seg: w.first("MSH"), row: &structureRow{segment: "MSH", table: "MSH"}}
 	w.followers(head)
 	w.children(head)
+	w.orphans()
 	w.trailer()
 	w.unrendered(bundle)
 	return w.bytes(), once(w.issues), nil
@@ -58,7 +59,7 @@ type writer struct {
 	byRef  map[string]*fhir.Node // "Type/id" and fullUrl
 	seqs   map[string]int
 
-	strays  map[string][]*fhir.Node // what stood after a segment, "PV1(2)", where no row has it
+	strays  map[string][]placement // what stood after a segment, "PV1(2)", where no row writes it
 	isStray map[*fhir.Node]bool
 }
 
@@ -189,7 +190,7 @@ func (w *writer) writeAll(group []*frame) {
 // orders with one specimen each have its segment.
 func (w *writer) again(f *frame) bool {
 	before := w.spoken[f.main()]
-	return before != nil && before.row == f.row && before.parent != f.parent && before.parent.seg.name == f.parent.seg.name &&
+	return !w.wayBack && before != nil && before.row == f.row && before.parent != f.parent && before.parent.seg.name == f.parent.seg.name &&
 		(f.parent.main() == nil || f.parent.main() != before.parent.main())
 }
 
@@ -388,15 +389,20 @@ func (w *writer) bindLinked(f *frame) {
 		if r.mapName != "ref" || r.arg(1) == "around" || w.isSingle(r.args[0]) || f.get(r.args[0]) != nil && f.get(r.target.resource) != nil {
 			continue
 		}
-		if root := w.lookup(f, r.target.resource); root != nil && (f.get(r.target.resource) != nil || f.get(r.args[0]) == nil) {
+		if root := w.lookup(f, r.target.resource); root != nil && f.table.news(r.args[0]) && (f.get(r.target.resource) != nil || f.get(r.args[0]) == nil) {
 			w.bindTo(f, r, root)
-		} else if to := f.get(r.args[0]); to != nil && w.many[r.target.resource] {
+		} else if to := f.get(r.args[0]); to != nil && w.many[r.target.resource] && f.table.news(r.target.resource) {
 			w.bindFrom(f, r, to)
 		}
 	}
 }
 
 // bindTo binds the resource that an element refers to.
+// news tells whether the table makes a resource of that name.
+func (t *table) news(name string) bool {
+	return slices.ContainsFunc(t.rows, func(r row) bool { return r.mapName == "new" && r.target.resource == name })
+}
+
 // bindElement binds the element elsewhere that refers to the segment's own resource.
 func (w *writer) bindElement(f *frame, r *row) {
 	for _, p := range r.target.find(w.lookup(f, r.target.resource)) {
