@@ -127,6 +127,8 @@ func (m *maps) converterFor(name string) converter {
 		return msgConverter{}
 	case "PT":
 		return processingConverter{}
+	case "token":
+		return tokenConverter{}
 	case "language":
 		return languageConverter{}
 	case "beyond":

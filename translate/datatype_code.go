@@ -321,6 +321,18 @@ func (beyondConverter) from(c *call, n *fhir.Node) value {
 	return c.j.maps.converterFor(c.arg(0)).from(c.below(c.location, nil), n)
 }
 
+// tokenConverter is a text that is of the FHIR datatype code.
+type tokenConverter struct{}
+
+func (tokenConverter) to(_ *call, v value) *fhir.Node {
+	if !codeForm.MatchString(v.text(1)) {
+		return nil
+	}
+	return fhir.NewString(v.text(1))
+}
+
+func (tokenConverter) from(_ *call, n *fhir.Node) value { return textValue(n.Text()) }
+
 // languageConverter is a language as a tag of BCP 47, which the codes of ISO 639 are.
 type languageConverter struct{}
 

@@ -160,14 +160,15 @@ func (s step) putLast(cur, node *fhir.Node, choice string) (place, bool) {
 	}
 	switch s.kind {
 	case extended:
-		ext := s.descend(cur, step{})
-		if ext.Len() > 1 {
+		if at := s.places(nil, place{node: cur}); len(at) > 0 && !s.each {
 			return place{}, false
 		}
+		ext := fhir.NewObject().SetText("url", s.url)
+		cur.Add("extension", ext)
 		for member, child := range node.Members() {
 			ext.Set(member, child)
 		}
-		return place{parent: cur, name: name, node: ext}, true
+		return place{parent: cur, name: name, node: ext, item: ext}, true
 	case appended, picked, indexed:
 		if s.kind == indexed && cur.Get(name).Len() > s.index {
 			return place{}, false
@@ -328,6 +329,9 @@ func functionOf(reference *fhir.Node) *fhir.Node {
 
 // matches tells whether an item is one that a picked step wants.
 func (s step) matches(item *fhir.Node) bool {
+	if s.kind == extended {
+		return item.Get("url").Text() == s.url
+	}
 	if s.kind != picked {
 		return true
 	}

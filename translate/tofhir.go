@@ -215,10 +215,9 @@ func (b *builder) make(f *frame) {
 			b.newResource(f, r)
 		case "element":
 			if root := b.lookup(f, r.target.resource); root != nil {
-				item := fhir.NewObject()
-				r.target.put(root, item, "")
-				f.bind(r.args[0], item, true)
-				b.group(f, r, root, item)
+				p, _ := r.target.put(root, fhir.NewObject(), "")
+				f.bind(r.args[0], p.node, true)
+				b.group(f, r, root, p.node)
 			}
 		case "contained":
 			b.contained(f, r)
