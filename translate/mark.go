@@ -105,11 +105,6 @@ func (s *structure) noteRows(segments map[string]*table, strays []structureRow) 
 	}
 }
 
-// news tells whether a segment of the table may have a resource of that name of its own.
-func (t *table) news(resource string) bool {
-	return slices.ContainsFunc(t.rows, func(r row) bool { return r.mapName == "new" && r.target.resource == resource })
-}
-
 // makes tells whether each segment of the table has a resource or element of that name of its own.
 func (t *table) makes(resource string) bool {
 	own := t.newRow(resource)

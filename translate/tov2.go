@@ -433,7 +433,7 @@ func (w *writer) bindFrom(f *frame, r *row, to *fhir.Node) {
 	for _, n := range w.ofType(typeOf(r.target.resource)) {
 		for _, p := range r.target.find(n) {
 			if w.resolve(p.node) == to && f.get(r.target.resource) == nil {
-				f.bind(r.target.resource, n, f.table.news(r.target.resource)) // else it has a segment of its own
+				f.bind(r.target.resource, n, true)
 			}
 		}
 	}
@@ -457,7 +457,7 @@ func (w *writer) write(f *frame) bool {
 		return false
 	}
 	for _, b := range f.bound {
-		w.used[b.node] = w.used[b.node] || b.own
+		w.used[b.node] = true
 	}
 	w.markSingles(f)
 	w.markItems(f)
