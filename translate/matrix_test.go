@@ -39,17 +39,27 @@ func TestCoverage(t *testing.T) {
 func TestReasons(t *testing.T) {
 	t.Parallel()
 	r := newReasons([]Deviation{
-		{Where: "MSH-12, 15 to 18, 21", Reason: "a"}, {Where: "NK1[Patient]", Reason: "b"},
-		{Where: "OBR[Specimen] OBR-7", Reason: "c"}, {Where: "IN3", Reason: "d"}, {Where: "OBX-5, SN with words", Reason: "e"},
+		{Where: "MSH-12, 15 to 18, 21", Reason: "a"},
+		{Where: "NK1[Patient]", Reason: "b"},
+		{Where: "OBR[Specimen] OBR-7", Reason: "c"},
+		{Where: "IN3", Reason: "d"},
+		{Where: "OBX-5, SN with words", Reason: "e"},
 	})
 	for _, c := range []struct {
 		mapName, segment string
 		n                int
 		want             string
 	}{
-		{"MSH[Bundle]", "MSH", 12, "a"}, {"MSH[Bundle]", "MSH", 17, "a"}, {"MSH[Bundle]", "MSH", 21, "a"}, {"MSH[Bundle]", "MSH", 19, ""},
-		{"NK1[Patient]", "NK1", 2, "b"}, {"NK1[RelatedPerson]", "NK1", 2, ""},
-		{"OBR[Specimen]", "OBR", 7, "c"}, {"OBR[Specimen]", "OBR", 8, ""}, {"IN3[CareTeam]", "IN3", 3, "d"}, {"OBX[Observation]", "OBX", 5, "e"},
+		{"MSH[Bundle]", "MSH", 12, "a"},
+		{"MSH[Bundle]", "MSH", 17, "a"},
+		{"MSH[Bundle]", "MSH", 21, "a"},
+		{"MSH[Bundle]", "MSH", 19, ""},
+		{"NK1[Patient]", "NK1", 2, "b"},
+		{"NK1[RelatedPerson]", "NK1", 2, ""},
+		{"OBR[Specimen]", "OBR", 7, "c"},
+		{"OBR[Specimen]", "OBR", 8, ""},
+		{"IN3[CareTeam]", "IN3", 3, "d"},
+		{"OBX[Observation]", "OBX", 5, "e"},
 	} {
 		if got := r.of(c.mapName, c.segment, c.n); got != c.want {
 			t.Errorf("%s %s-%d: %q, want %q", c.mapName, c.segment, c.n, got, c.want)

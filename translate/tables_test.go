@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"encoding/base64"
 	"slices"
 	"strings"
 	"testing"
@@ -171,6 +172,16 @@ func TestSSN(t *testing.T) {
 		}
 		if issues := fhir.Validate(r.Bundle); len(issues) > 0 {
 			t.Errorf("ssn %v: %v", allowed, issues)
+		}
+	}
+}
+
+func TestIsBase64(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "=", "A", "AA", "AAA", "AAAA", "AA==", "AAA=", "A===", "====", "AA=A", "AA==AAAA", "A+/9", "A-_9", "AAAA=", "\x00AAA", "AA@A", "[AAA", "{AAA"} {
+		_, err := base64.StdEncoding.DecodeString(text)
+		if want := err == nil && text != ""; isBase64(text) != want {
+			t.Errorf("%q: %t", text, !want)
 		}
 	}
 }

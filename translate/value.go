@@ -1,7 +1,6 @@
 package translate
 
 import (
-	"bytes"
 	"encoding/hex"
 	"regexp"
 	"slices"
@@ -187,21 +186,37 @@ func (v value) String() string {
 	if len(v) == 1 && len(v[0]) == 1 {
 		return strings.TrimRight(strings.TrimRight(v[0][0], "&"), "^")
 	}
-	var out []byte
-	for i, comp := range v {
-		if i > 0 {
-			out = append(out, '^')
+	size := len(v)
+	for _, comp := range v {
+		for _, sub := range comp {
+			size += len(sub) + 1
 		}
-		start := len(out)
-		for k, sub := range comp {
-			if k > 0 {
-				out = append(out, '&')
-			}
-			out = append(out, sub...)
-		}
-		out = out[:start+len(bytes.TrimRight(out[start:], "&"))]
 	}
-	return string(bytes.TrimRight(out, "^"))
+	var out strings.Builder
+	out.Grow(size) // one copy: a component may be a whole document
+	carets := 0
+	for _, comp := range v {
+		last := len(comp)
+		for last > 0 && strings.Trim(comp[last-1], "&") == "" {
+			last--
+		}
+		if last > 0 {
+			for ; carets > 0; carets-- {
+				out.WriteByte('^')
+			}
+		}
+		for k, sub := range comp[:last] {
+			if k > 0 {
+				out.WriteByte('&')
+			}
+			if k == last-1 {
+				sub = strings.TrimRight(sub, "&")
+			}
+			out.WriteString(sub)
+		}
+		carets++
+	}
+	return strings.TrimRight(out.String(), "^")
 }
 
 // blank is white space as a carrier holds it.
