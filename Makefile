@@ -91,6 +91,7 @@ cover: ## share of statements that the tests run
 # Points of a topic that are proved where the code is, at full size as well.
 prove_also_house       := . ./fhir/... ./hl7v2 ./policy ./adapters/...
 prove_also_translation := ./hl7v2 ./translate
+prove_also_consent     := ./consent ./policy
 
 .PHONY: prove
 prove: export CAREGATE_PROVE := full

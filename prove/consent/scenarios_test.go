@@ -170,11 +170,20 @@ func shuffled(v any, random *rand.Rand) any {
 	return v
 }
 
+// datedLaw tells whether the case is about the days of an act, which do not move with it.
+func (r row) datedLaw() bool {
+	tags, _ := r.doc["tags"].([]any)
+	return slices.Contains(tags, any("dated-law"))
+}
+
 var dated = regexp.MustCompile(`^\d{4}(-\d{2}(-\d{2}(T.*)?)?)?$`)
 
 // shifted moves every date by whole cycles of 28 years, after which the calendar is the
 // same again: birthdays, weekdays and the change of the clocks stay where they were.
 func shifted(r row, years int) map[string]any {
+	if r.datedLaw() {
+		return r.doc
+	}
 	return each(r.doc, func(s string) string {
 		if !dated.MatchString(s) {
 			return s
@@ -201,7 +210,7 @@ func daysLater(r row, days int) map[string]any {
 		whole = whole || partial.MatchString(s)
 		return s
 	})
-	if whole {
+	if whole || r.datedLaw() {
 		return r.doc
 	}
 	return each(r.doc, func(s string) string {

@@ -43,6 +43,19 @@ guardian_bar[s] contains {
 	not informed_and_agrees
 }
 
+# IL-MH-04: from 2024 to 2025 being informed was not asked for; an objection still counts here.
+guardian_bar[s] contains {
+	"rule": "IL-MH-04", "code": "il-minor-12-17-objects",
+	"needs": "needs the minor not to object",
+} if {
+	some s, _ in illinois_mental_health
+	in_force("IL-MH-04")
+	row := minor_consent("mental-health")
+	row.parents == "informed"
+	young_adult(row)
+	input.child.minor_objects
+}
+
 informed_and_agrees if {
 	input.child.minor_informed
 	not input.child.minor_objects

@@ -356,7 +356,9 @@ func (s *scene) guardianBarred(labels, domains []string) bool {
 		return true
 	case !s.adult && slices.Contains(domains, "sud") && sudAlone && s.age >= sudAge:
 		return true
-	case !s.adult && illinoisMind && s.age >= 12 && (s.patient["minorInformed"] != true || s.patient["minorObjects"] == true):
+	case !s.adult && illinoisMind && s.age >= 12 && s.patient["minorObjects"] == true:
+		return true
+	case !s.adult && illinoisMind && s.age >= 12 && s.patient["minorInformed"] != true && !s.within("2024-01-01", "2025-08-14", s.now):
 		return true
 	}
 	return false
