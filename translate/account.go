@@ -115,6 +115,12 @@ func (b *builder) accountFrame(leaves []Leaf, f *frame) []Leaf {
 			carried = true
 		}
 	}
+	for n := range back.fields {
+		if back.field(n+1) != "" && len(f.seg.reps(n+1)) == 0 && f.seg.lost[n+1] == nil {
+			b.carryAt(b.home(f), b.carrierName(f, n+1), "") // the table would write what nobody sent
+			carried = true
+		}
+	}
 	if carried {
 		back = b.rebuild(f)
 	}

@@ -75,7 +75,11 @@ func (j *job) backField(f *frame, n int) []string {
 	if j.restricted(f.table, n) {
 		return nil
 	}
-	if raw, ok := j.carriedFields(f)[n]; ok {
+	raw, ok := j.carriedFields(f)[n]
+	if ok && raw == "" && j.wayBack {
+		return nil
+	}
+	if ok && raw != "" {
 		reps := strings.Split(raw, "~")
 		f.seg.put(n, reps)
 		if j.agrees(f, n, reps) {

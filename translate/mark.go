@@ -94,10 +94,12 @@ func (s *structure) noteRows(segments map[string]*table, strays []structureRow) 
 		seen[t] = true
 		for k := range t.rows {
 			r := &t.rows[k]
+			if r.field > 0 {
+				s.fields[t.segment+"-"+itoa(r.field)] = s.fields[t.segment+"-"+itoa(r.field)] || r.back()
+			}
 			if !r.back() {
 				continue
 			}
-			s.fields[t.segment+"-"+itoa(r.field)] = true
 			if key, _ := r.target.list(); len(r.target.steps) > 0 && !slices.Contains(silent, r.mapName) {
 				s.claims[key] = append(s.claims[key], claimant{t, r})
 			}
@@ -248,11 +250,11 @@ func (j *job) markedFor(f *frame, r *row, p place) (mine, other bool) {
 	if slices.Contains(marks, j.carrierName(f, r.field)) {
 		return true, false
 	}
-	return false, slices.ContainsFunc(marks, j.structure.has)
+	return false, slices.ContainsFunc(marks, func(mark string) bool {
+		written, known := j.structure.fields[fieldOf(mark)]
+		return written || (known && j.wayBack)
+	})
 }
-
-// has tells whether messages of this structure have the field of a mark.
-func (s *structure) has(mark string) bool { return s.fields[fieldOf(mark)] }
 
 // fieldOf returns the field that a mark names, whichever segment of its name said it: "PD1-4" of "PD1(2)-4".
 func fieldOf(mark string) string { return mark[:3] + mark[strings.LastIndexByte(mark, '-'):] }

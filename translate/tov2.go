@@ -453,6 +453,7 @@ func (w *writer) write(f *frame) bool {
 	for _, n := range f.row.needs {
 		needed = needed || seg.field(n) != "" || f.number > 0 // what is carried of it alone
 	}
+	needed = needed || (w.wayBack && len(w.carriedFields(f)) > 0) // it stood there
 	if !needed {
 		return false
 	}

@@ -220,9 +220,10 @@ func (v value) String() string {
 }
 
 // blank is white space as a carrier holds it.
-var blank = regexp.MustCompile(`^\\X((20|09|0B|0C|0D|0A|C2A0|C285|E2[0-9A-F]{4}|E1[0-9A-F]{4}|E3[0-9A-F]{4})+)\\$`)
+var blank = regexp.MustCompile(`^\\X((20|09|0B|0C|0D|0A|C2A0|C285|E2[0-9A-F]{4}|E1[0-9A-F]{4}|E3[0-9A-F]{4})*)\\$`)
 
-// carrierText is raw text as a carrier holds it: FHIR has no string of white space alone.
+// carrierText is raw text as a carrier holds it: FHIR has no string of white space alone,
+// and none that is empty, which says that the field was.
 func carrierText(raw string) string {
 	if strings.TrimSpace(raw) != "" {
 		return raw
