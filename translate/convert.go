@@ -121,6 +121,8 @@ func (m *maps) converterFor(name string) converter {
 		return xtnConverter{}
 	case "XAD":
 		return xadConverter{}
+	case "XON":
+		return xonConverter{}
 	case "uncoded":
 		return uncodedConverter{}
 	case "MSG":
@@ -217,6 +219,9 @@ func (k compositeConverter) to(c *call, v value) *fhir.Node {
 		d := c.below(c.location+"."+itoa(r.field), r.args)
 		d.keep = r.way == "<>"
 		node := c.j.maps.converterFor(r.mapName).to(d, sub)
+		if r.way == ">" {
+			d.beside = nil
+		}
 		if node != nil || d.beside != nil {
 			merge(r.target, obj, node, d.beside)
 		}

@@ -15,28 +15,43 @@ const nameURL = Extensions + "name"
 // reference: no resource without a segment of its own. Its argument is the resource type.
 type personConverter struct{}
 
-// personParts are the components of an XCN that stand in XPN-1 to XPN-7.
-var personParts = []int{2, 3, 4, 5, 6, 7, 10}
+// laidOut are the components of one datatype that stand in those of another, in order; 0 for none.
+type laidOut []int
 
-// personName returns the name of an XCN, and its dates, as an XPN.
-func personName(v value) value {
-	var name value
-	for i, at := range personParts {
-		name = name.setComp(i+1, v.comp(at))
+// nameOfPerson and numberOfPerson are the components of an XCN that stand in an XPN and in a CX.
+var (
+	nameOfPerson   = laidOut{2, 3, 4, 5, 6, 7, 10, 15, 16, 17, 18, 19, 20, 21}
+	numberOfPerson = laidOut{1, 11, 12, 9, 13, 14, 0, 0, 22, 23, 24, 25}
+)
+
+// in returns the components of v, laid out.
+func (l laidOut) in(v value) value {
+	var out value
+	for i, at := range l {
+		out = out.setComp(i+1, v.comp(at))
 	}
-	return name.setComp(12, v.comp(19)).setComp(13, v.comp(20))
+	return out
+}
+
+// back sets the components that were laid out in w.
+func (l laidOut) back(v, w value) value {
+	for i, at := range l {
+		if at > 0 {
+			v = v.setComp(at, w.comp(i+1))
+		}
+	}
+	return v
 }
 
 func (personConverter) to(c *call, v value) *fhir.Node {
 	n := fhir.NewObject()
-	name := xpnConverter{}.to(c, personName(v))
-	if name != nil {
-		n.Add("extension", fhir.NewObject().SetText("url", nameURL).Set("valueHumanName", name))
-	}
-	number := c.personNumber(v)
+	name := xpnConverter{}.to(c, nameOfPerson.in(v))
+	extend(n, nameURL, "valueHumanName", name)
+	number := c.j.maps.composite("CX").to(c.below(c.location, nil), numberOfPerson.in(v))
 	if name == nil && number == nil {
 		return nil
 	}
+	extend(n, sourceTableURL, "valueString", textNode(v.text(8)))
 	n.SetText("type", c.arg(0))
 	if number != nil {
 		n.Set("identifier", number)
@@ -44,14 +59,8 @@ func (personConverter) to(c *call, v value) *fhir.Node {
 	return n.SetText("display", display(name))
 }
 
-// personNumber is XCN-1 with its authority XCN-9 and its type XCN-13, laid out as a CX.
-func (c *call) personNumber(v value) *fhir.Node {
-	if v.text(1) == "" {
-		return nil
-	}
-	cx := value(nil).setComp(1, v.comp(1)).setComp(4, v.comp(9)).setComp(5, v.comp(13))
-	return c.j.maps.converterFor("CX").to(c.below(c.location, nil), cx)
-}
+// sourceTableURL is the extension that holds the source table of a number.
+const sourceTableURL = Extensions + "source-table"
 
 // display is a name as one line.
 func display(name *fhir.Node) string {
@@ -64,24 +73,13 @@ func display(name *fhir.Node) string {
 }
 
 func (personConverter) from(c *call, n *fhir.Node) value {
-	var v value
 	if n.Get("type").Text() == "Organization" {
 		return nil
 	}
-	cx := c.j.maps.converterFor("CX").from(c.below(c.location, nil), n.Get("identifier"))
-	v = v.setComp(1, cx.comp(1)).setComp(9, cx.comp(4)).setComp(13, cx.comp(5))
-	for _, ext := range n.Get("extension").Items() {
-		if ext.Get("url").Text() != nameURL {
-			continue
-		}
-		if retitled(n, display(ext.Get("valueHumanName"))) {
-			break
-		}
-		name := xpnConverter{}.from(c, ext.Get("valueHumanName"))
-		for i, at := range personParts {
-			v = v.setComp(at, name.comp(i+1))
-		}
-		return v.setComp(19, name.comp(12)).setComp(20, name.comp(13))
+	v := numberOfPerson.back(nil, c.j.maps.composite("CX").from(c.below(c.location, nil), n.Get("identifier")))
+	v = v.set(8, extensionOf(n, sourceTableURL, "valueString").Text())
+	if name := extensionOf(n, nameURL, "valueHumanName"); name != nil && !retitled(n, display(name)) {
+		return nameOfPerson.back(v, xpnConverter{}.from(c, name))
 	}
 	return v.set(2, n.Get("display").Text())
 }
@@ -90,90 +88,6 @@ func (personConverter) from(c *call, n *fhir.Node) value {
 func retitled(n *fhir.Node, made string) bool {
 	now := n.Get("display").Text()
 	return now != "" && now != made
-}
-
-// organisationConverter is an organisation (XON) as a logical reference. "typed" reads none
-// that does not say that it is one.
-type organisationConverter struct{}
-
-func (organisationConverter) to(c *call, v value) *fhir.Node {
-	n := c.j.maps.converterFor("XONR").to(c, v)
-	if n == nil {
-		return nil
-	}
-	return n.SetText("type", "Organization")
-}
-
-func (organisationConverter) from(c *call, n *fhir.Node) value {
-	if kind := n.Get("type").Text(); kind != "Organization" && (kind != "" || c.arg(0) == "typed") {
-		return nil
-	}
-	return c.j.maps.converterFor("XONR").from(c, n)
-}
-
-// placeURL is the extension that holds the parts of a location.
-const placeURL = Extensions + "place"
-
-// placeParts are the components of a PL and the names of their sub-extensions.
-var placeParts = []struct {
-	comp int
-	name string
-}{
-	{9, "description"}, {1, "pointOfCare"}, {2, "room"}, {3, "bed"}, {8, "floor"}, {7, "building"}, {4, "facility"},
-}
-
-// placeConverter is a location of the sender (PL) as a logical reference: a room is no
-// resource of its own, and nothing is anonymous.
-type placeConverter struct{}
-
-func (placeConverter) to(c *call, v value) *fhir.Node {
-	ext := fhir.NewObject().SetText("url", placeURL)
-	for _, part := range placeParts {
-		if text := v.text(part.comp); strings.TrimSpace(text) != "" {
-			ext.Add("extension", fhir.NewObject().SetText("url", part.name).SetText("valueString", text))
-		}
-	}
-	if title(v) == "" {
-		return nil
-	}
-	n := fhir.NewObject().Set("extension", fhir.NewArray(ext)).SetText("type", "Location")
-	if v.text(10) != "" {
-		number := value(nil).setComp(1, v.comp(10)).setComp(4, v.comp(11))
-		n.Set("identifier", c.j.maps.converterFor("CX").to(c.below(c.location, nil), number))
-	}
-	return n.SetText("display", title(v))
-}
-
-// title is a location as one line.
-func title(v value) string {
-	var words []string
-	for _, part := range placeParts {
-		if text := v.text(part.comp); strings.TrimSpace(text) != "" {
-			words = append(words, text)
-		}
-	}
-	return strings.Join(words, ", ")
-}
-
-func (placeConverter) from(c *call, n *fhir.Node) value {
-	var v value
-	for _, ext := range n.Get("extension").Items() {
-		if ext.Get("url").Text() != placeURL {
-			continue
-		}
-		for _, part := range placeParts {
-			for _, sub := range ext.Get("extension").Items() {
-				if sub.Get("url").Text() == part.name {
-					v = v.set(part.comp, sub.Get("valueString").Text())
-				}
-			}
-		}
-	}
-	if len(v) == 0 || retitled(n, title(v)) {
-		v = value(nil).set(9, n.Get("display").Text())
-	}
-	cx := c.j.maps.converterFor("CX").from(c.below(c.location, nil), n.Get("identifier"))
-	return v.setComp(10, cx.comp(1)).setComp(11, cx.comp(4))
 }
 
 // labelConverter is a v2 code and a security label. Its argument is a code table whose

@@ -51,6 +51,18 @@ func TestDatatypesComeBack(t *testing.T) {
 		}},
 		{"CWE", []string{"default", "v2-0203"}, []string{"MR", "MR^Number^HL70203", "MR^Number^L"}},
 		{"CWE", []string{"0063.role"}, []string{"MTH^Mother^HL70063", "FCH^Foster child^HL70063^12^Two^L"}},
+		{"XCN", []string{"Practitioner"}, []string{
+			"17^Zztest^Avery^^^^MD^^&2.16.840.1.113883.4.6&ISO^^^^NPI", "^Zztest^Avery", "17", "17^^^^^^^^AGENCY", "^Zztest^Avery^^^^^^AGENCY&1.2.3.4&ISO^L^^^NPI",
+			"17^van Zz&van&Zz^Avery^Q^Jr^Dr^MD^PV1^LAB&11D&CLIA^L^5^M10^LN^FAC&1.2&ISO^I^CTX^20200101&20300101^F^20210101^20290101^RN^IL^DMV^check^scheme",
+		}},
+		{"NDL", []string{"Practitioner"}, []string{"17&Zztest&Avery&&&Dr&MD&&AGENCY", "17&Zztest&Avery&Q&Jr&Dr&MD&T&LAB&1.2.9&ISO^20260101^20260102^POC^R1^B1^FAC^A^C^BLD^F1"}},
+		{"organisation", nil, []string{
+			"Agency", "Agency^L^^^^AGENCY^XX^^^17", "^^17", "Agency^D&Display&HL70204^3^5^M10^LAB&11D&CLIA^XX^FAC&1.2&ISO^A^17", "^^^^^^^^^17",
+		}},
+		{"XON", nil, []string{"Agency^L^^^^AGENCY^XX^^^17", "Agency^^17"}},
+		{"PL", nil, []string{
+			"POC^R1^B1", "POC&1.2.3&ISO^R1&R1ID&L^B1^FAC&1.2&ISO^A^C^BLD^F1^Words^17&LAB&1.2.9&ISO^AUTH&1.2.8&ISO", "^^^^^C", "POC^^^^^^^^^17^AUTH", "^^^^^^^^^17", "^^^FAC^^^^^Words^17&LAB",
+		}},
 		{"words", nil, []string{"COOK", "^Cook", "031^Cook^L", "031^Cook^L^32^Lake^99X^^^said"}},
 	} {
 		for _, raw := range c.raw {

@@ -109,18 +109,6 @@ func (pairConverter) from(c *call, n *fhir.Node) value {
 
 func (pairConverter) part(n *fhir.Node) *fhir.Node { return partOf(n, "identifier") }
 
-// signerConverter is a person with the time and place of what they did (NDL): the person
-// as a logical reference; time and place are carried.
-type signerConverter struct{}
-
-func (signerConverter) to(c *call, v value) *fhir.Node {
-	return personConverter{}.to(c, v.comp(1))
-}
-
-func (signerConverter) from(c *call, n *fhir.Node) value {
-	return value(nil).setComp(1, personConverter{}.from(c, n))
-}
-
 // conceptURL is the extension that says by a code what a reference is about.
 const conceptURL = Extensions + "concept"
 

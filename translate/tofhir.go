@@ -357,7 +357,7 @@ func (b *builder) mapField(f *frame, r *row, root *fhir.Node) {
 			b.markParts(f, r, root, i)
 		}
 		whole := r.joins() || (!p.inList && !r.repeats())
-		if ok = ok && (n != nil || beside != nil); ok {
+		if ok = ok && (n != nil || beside != nil); ok && r.way == "<>" {
 			p.annotate(beside)
 		}
 		f.marks[r.field] = append(f.marks[r.field], mark{rep: i, row: r, place: p, placed: ok, whole: whole})
