@@ -77,6 +77,10 @@ func (m *maps) converterFor(name string) converter {
 		return plainTextConverter{}
 	case "attachment":
 		return attachmentConverter{}
+	case "pair":
+		return pairedConverter{}
+	case "orders":
+		return ordersConverter{}
 	case "numbers":
 		return numbersConverter{}
 	case "component":

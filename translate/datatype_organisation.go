@@ -61,11 +61,19 @@ func (organisationConverter) to(c *call, v value) *fhir.Node {
 	if n.SetText("display", v.text(1)).Len() == 0 {
 		return nil
 	}
-	return n.SetText("type", "Organization")
+	return n.SetText("type", organisationType(c))
+}
+
+// organisationType is Organization, or Location where an element takes nothing else.
+func organisationType(c *call) string {
+	if c.arg(0) == "Location" {
+		return "Location"
+	}
+	return "Organization"
 }
 
 func (organisationConverter) from(c *call, n *fhir.Node) value {
-	if kind := n.Get("type").Text(); kind != "Organization" && (kind != "" || c.arg(0) == "typed") {
+	if kind := n.Get("type").Text(); kind != organisationType(c) && (kind != "" || c.arg(0) == "typed") {
 		return nil
 	}
 	return c.unorganised(n, n.Get("identifier")).set(1, n.Get("display").Text())

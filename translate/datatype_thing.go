@@ -107,7 +107,73 @@ func (pairConverter) from(c *call, n *fhir.Node) value {
 	return v
 }
 
-func (pairConverter) part(n *fhir.Node) *fhir.Node { return partOf(n, "identifier") }
+func (pairConverter) part(n *fhir.Node) *fhir.Node {
+	out := fhir.NewObject()
+	for _, number := range n.Get("identifier").Items() {
+		if len(marksOf(number.ID())) == 0 && (has(number, "type", "PLAC") || has(number, "type", "FILL")) {
+			out.Add("identifier", number)
+		}
+	}
+	return out
+}
+
+// pairedConverter is an EIP as one logical reference: the number of who asked, or of who
+// has it where the other is not said, is its identifier, a second one our extension
+// identifier. Its argument is the resource type.
+type pairedConverter struct{}
+
+func (pairedConverter) to(c *call, v value) *fhir.Node {
+	numbers := pairConverter{}.to(c.below(c.location, nil), v).Get("identifier")
+	if numbers.Len() == 0 {
+		return nil
+	}
+	n := fhir.NewObject()
+	if second := numbers.Item(1); second != nil {
+		n.Add("extension", fhir.NewObject().SetText("url", identifierURL).Set("valueIdentifier", second))
+	}
+	return n.SetText("type", c.arg(0)).Set("identifier", numbers.Item(0))
+}
+
+func (pairedConverter) from(c *call, n *fhir.Node) value {
+	all := fhir.NewObject()
+	for _, number := range append([]*fhir.Node{n.Get("identifier")}, extensionsBy(n, identifierURL, "valueIdentifier")...) {
+		all.Add("identifier", number)
+	}
+	return pairConverter{}.from(c.below(c.location, nil), all)
+}
+
+// ordersConverter is an EIP as two logical references in basedOn: the order by the number
+// of who asked for it, and by that of who has it.
+type ordersConverter struct{}
+
+func (ordersConverter) to(c *call, v value) *fhir.Node {
+	n := fhir.NewObject()
+	for _, number := range (pairConverter{}).to(c.below(c.location, nil), v).Get("identifier").Items() {
+		n.Add("basedOn", fhir.NewObject().SetText("type", "ServiceRequest").Set("identifier", number))
+	}
+	if n.Len() == 0 {
+		return nil
+	}
+	return n
+}
+
+func (k ordersConverter) from(c *call, n *fhir.Node) value {
+	all := fhir.NewObject()
+	for _, reference := range k.part(n).Get("basedOn").Items() {
+		all.Add("identifier", reference.Get("identifier"))
+	}
+	return pairConverter{}.from(c.below(c.location, nil), all)
+}
+
+func (ordersConverter) part(n *fhir.Node) *fhir.Node {
+	out := fhir.NewObject()
+	for _, reference := range n.Get("basedOn").Items() {
+		if number := reference.Get("identifier"); has(number, "type", "PLAC") || has(number, "type", "FILL") {
+			out.Add("basedOn", reference)
+		}
+	}
+	return out
+}
 
 // conceptURL is the extension that says by a code what a reference is about.
 const conceptURL = Extensions + "concept"

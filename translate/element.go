@@ -81,7 +81,7 @@ func (t target) put(root, node *fhir.Node, choice string) (place, bool) {
 			}
 			return p, ok
 		}
-		cur = s.descend(cur, t.steps[i+1])
+		cur = s.descend(cur, t.steps[i+1:])
 		if s.kind == appended || s.kind == picked || s.kind == indexed || s.each {
 			item = cur
 		}
@@ -118,12 +118,12 @@ func (t target) opens() bool {
 }
 
 // descend returns the child object that a path passes through, making it where there is
-// none; an item that the step picks serves as long as nothing stands at the next step.
-func (s step) descend(cur *fhir.Node, next step) *fhir.Node {
+// none; an item that the step picks serves as long as nothing stands at the end of the path.
+func (s step) descend(cur *fhir.Node, rest []step) *fhir.Node {
 	switch s.kind {
 	case appended, picked:
 		if list := cur.Get(s.name); s.kind == picked && list.Len() > 0 {
-			if last := list.Item(list.Len() - 1); s.matches(last) && len(next.places(nil, place{node: last})) == 0 {
+			if last := list.Item(list.Len() - 1); s.matches(last) && free(last, rest) {
 				return last
 			}
 		}
@@ -138,7 +138,7 @@ func (s step) descend(cur *fhir.Node, next step) *fhir.Node {
 		return cur.Get(s.name).Item(s.index)
 	case extended:
 		for _, ext := range cur.Get("extension").Items() {
-			if ext.Get("url").Text() == s.url && (!s.each || len(next.places(nil, place{node: ext})) == 0) {
+			if ext.Get("url").Text() == s.url && (!s.each || free(ext, rest)) {
 				return ext
 			}
 		}
@@ -151,6 +151,12 @@ func (s step) descend(cur *fhir.Node, next step) *fhir.Node {
 		}
 		return cur.Get(s.name)
 	}
+}
+
+// free tells whether nothing stands at the end of a path yet.
+func free(node *fhir.Node, rest []step) bool {
+	end := target{steps: rest}
+	return len(rest) == 0 || len(end.find(node)) == 0
 }
 
 func (s step) putLast(cur, node *fhir.Node, choice string) (place, bool) {
@@ -290,7 +296,7 @@ func valueOf(member string, child *fhir.Node) *fhir.Node {
 // sign gives a new item on the path the key that picks it: "status=active" a code,
 // "type=v3-ParticipationType#ATND" a concept, "type*=…" a list of one.
 func (s step) sign(item *fhir.Node) {
-	if s.kind != picked || s.not || s.key == "id" {
+	if s.kind != picked || s.not || s.key == "id" || s.val == "-" {
 		return // a mark is set by what reads the field
 	}
 	system, code, coded := strings.Cut(s.val, "#")

@@ -123,7 +123,7 @@ func (j *job) lookup(f *frame, name string) *fhir.Node {
 // its own resource, the one its rows write to, the one it stands under, the child, the header.
 func (j *job) home(f *frame) *fhir.Node {
 	if f.main() != nil {
-		return f.main()
+		return valueWithin(f.main())
 	}
 	for i := range f.table.rows {
 		if n := j.lookup(f, f.table.rows[i].target.resource); n != nil && n.ResourceType() != "Bundle" {
@@ -143,6 +143,20 @@ func (j *job) home(f *frame) *fhir.Node {
 		return n
 	}
 	return j.singles["MessageHeader"]
+}
+
+// valueWithin returns the value of an element that is an extension itself, which has a
+// value or extensions and not both; any other element is returned as it is.
+func valueWithin(n *fhir.Node) *fhir.Node {
+	if n.Get("url") == nil {
+		return n
+	}
+	for name, child := range n.Members() {
+		if strings.HasPrefix(name, "value") && child.Kind() == fhir.Object {
+			return child
+		}
+	}
+	return n
 }
 
 // carrierName is the location in the URL of a carrier of field n. Where several segments

@@ -19,7 +19,7 @@ func parseTarget(text string) (target, error) {
 		return t, nil
 	}
 	for i, part := range splitPath(text) {
-		if i == 0 && !strings.ContainsAny(part, "[(") && (part[0] == '^' || part[0] >= 'A' && part[0] <= 'Z') {
+		if i == 0 && !strings.ContainsAny(part, "[(") && (part[0] == '^' || part[0] == '/' || part[0] >= 'A' && part[0] <= 'Z') {
 			t.resource = part
 			continue
 		}

@@ -134,7 +134,7 @@ func unsay(r *row, root *fhir.Node) {
 	last := r.target.steps[len(r.target.steps)-1]
 	at := root
 	for i, s := range r.target.steps[:len(r.target.steps)-1] {
-		at = s.descend(at, r.target.steps[i+1])
+		at = s.descend(at, r.target.steps[i+1:])
 	}
 	if r.arg0() == "object" {
 		at.Set(last.name, unsaid())

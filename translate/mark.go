@@ -44,7 +44,7 @@ func (t target) list() (key string, at int) { return t.listKey, t.listAt }
 
 // readList finds what list returns.
 func (t target) readList() (key string, at int) {
-	names := []string{strings.TrimPrefix(t.resource, "^")}
+	names := []string{strings.TrimLeft(t.resource, "^/")}
 	at = -1
 	for i, s := range t.steps {
 		if s.kind == appended || s.kind == picked || s.each || (s.kind == indexed && i == len(t.steps)-1) {

@@ -275,7 +275,7 @@ func (t *table) full(r *row) string {
 			}
 		}
 	}
-	name, rest, _ := strings.Cut(strings.TrimPrefix(text, "^"), ".")
+	name, rest, _ := strings.Cut(strings.TrimLeft(text, "^/"), ".")
 	return strings.TrimSuffix(typeOf(name)+"."+rest, ".")
 }
 

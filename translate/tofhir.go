@@ -291,16 +291,36 @@ func (b *builder) fill(f *frame) {
 		if !r.forward() || r.mapName == "new" || r.mapName == "element" || r.mapName == "contained" || r.mapName == "ref" || r.mapName == "unsaid" {
 			continue
 		}
-		root := b.lookup(f, r.target.resource)
-		if root == nil || !b.holds(r.when, f) {
+		if !b.holds(r.when, f) {
 			continue
 		}
-		if r.field == 0 {
-			b.constant(f, r, root)
-			continue
+		for _, root := range b.roots(f, r.target.resource) {
+			if r.field == 0 {
+				b.constant(f, r, root)
+				continue
+			}
+			b.mapField(f, r, root)
 		}
-		b.mapField(f, r, root)
 	}
+}
+
+// roots returns the resource of a name, or for "/DiagnosticReport" those that the segments
+// right below the frame make.
+func (b *builder) roots(f *frame, name string) []*fhir.Node {
+	below, ok := strings.CutPrefix(name, "/")
+	if !ok {
+		if root := b.lookup(f, name); root != nil {
+			return []*fhir.Node{root}
+		}
+		return nil
+	}
+	var roots []*fhir.Node
+	for _, at := range f.below {
+		if n := at.get(below); n != nil {
+			roots = append(roots, n)
+		}
+	}
+	return roots
 }
 
 // constant sets what no field says. A text of three arguments is reported where it
@@ -462,5 +482,9 @@ func (b *builder) refer(r *row, root *fhir.Node, ref string) {
 		return
 	}
 	b.linked[at] = true
-	r.target.put(root, fhir.NewObject().SetText("reference", ref), "")
+	item := fhir.NewObject().SetText("reference", ref)
+	if n := len(r.target.steps); n > 0 && r.target.steps[n-1].key == "id" {
+		b.setMark(root, item, r.target.steps[n-1].val, 0, r.target.steps[n-1].name)
+	}
+	r.target.put(root, item, "")
 }

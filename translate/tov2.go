@@ -391,7 +391,7 @@ func (w *writer) bindLinked(f *frame) {
 		}
 		if root := w.lookup(f, r.target.resource); root != nil && f.table.news(r.args[0]) && (f.get(r.target.resource) != nil || f.get(r.args[0]) == nil) {
 			w.bindTo(f, r, root)
-		} else if to := f.get(r.args[0]); to != nil && w.many[r.target.resource] && f.table.news(r.target.resource) {
+		} else if to := f.get(r.args[0]); to != nil && (w.many[r.target.resource] && f.table.news(r.target.resource) || f.table.makes(r.target.resource)) {
 			w.bindFrom(f, r, to)
 		}
 	}
@@ -421,7 +421,14 @@ func (w *writer) bindElement(f *frame, r *row) {
 }
 
 func (w *writer) bindTo(f *frame, r *row, root *fhir.Node) {
+	last := step{}
+	if n := len(r.target.steps); n > 0 {
+		last = r.target.steps[n-1]
+	}
 	for _, p := range r.target.find(root) {
+		if last.key == "id" && !slices.Contains(marksOf(p.node.ID()), last.val) {
+			continue // another field's
+		}
 		if to := w.resolve(p.node); to.ResourceType() == typeOf(r.args[0]) && f.get(r.args[0]) == nil && !f.speaksFor(to) {
 			f.bind(r.args[0], to, true)
 		}
