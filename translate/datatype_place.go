@@ -108,7 +108,7 @@ func (placeConverter) from(c *call, n *fhir.Node) value {
 	}
 	number := c.j.maps.composite("EI").from(c.below(c.location, nil), n.Get("identifier"))
 	if at := v.comp(11); at != nil && number.String() == value(nil).set(1, number.text(1)).authorized(at).String() {
-		number = number[:1]
+		number = number[:min(1, len(number))]
 	}
 	return v.setComp(10, number)
 }
