@@ -18,6 +18,9 @@ const (
 	representationURL = Extensions + "name-representation"
 )
 
+// nameTypes says that a code without a system is of table 0204.
+var nameTypes = []string{"default", "v2-0204"}
+
 // organisation returns the number of an XON, and puts what is said of its name on n.
 func (c *call) organisation(n *fhir.Node, v value) *fhir.Node {
 	cx := numberOfOrganisation.in(v)
@@ -33,7 +36,7 @@ func (c *call) organisation(n *fhir.Node, v value) *fhir.Node {
 		}
 	}
 	if kind := v.comp(2); kind != nil {
-		extend(n, nameTypeURL, "valueCodeableConcept", cweConverter{}.to(c.below(c.location+".2", nil), kind))
+		extend(n, nameTypeURL, "valueCodeableConcept", cweConverter{}.to(c.below(c.location+".2", nameTypes), kind))
 	}
 	extend(n, representationURL, "valueString", textNode(v.text(9)))
 	return number
@@ -48,7 +51,7 @@ func (c *call) unorganised(n, number *fhir.Node) value {
 	}
 	v = v.set(3, extensionOf(number, idNumberURL, "valueString").Text())
 	if kind := extensionOf(n, nameTypeURL, "valueCodeableConcept"); kind != nil {
-		v = v.setComp(2, cweConverter{}.from(c.below(c.location, nil), kind))
+		v = v.setComp(2, cweConverter{}.from(c.below(c.location, nameTypes), kind))
 	}
 	return v.set(9, extensionOf(n, representationURL, "valueString").Text())
 }

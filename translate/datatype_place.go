@@ -107,8 +107,8 @@ func (placeConverter) from(c *call, n *fhir.Node) value {
 		v = value(nil).set(9, n.Get("display").Text())
 	}
 	number := c.j.maps.composite("EI").from(c.below(c.location, nil), n.Get("identifier"))
-	if at := v.comp(11); at != nil && number.String() == value(nil).set(1, number.text(1)).authorized(at).String() {
-		number = number[:min(1, len(number))]
+	if at := v.comp(11); at != nil && len(number) > 0 && number.String() == value(nil).set(1, number.text(1)).authorized(at).String() {
+		number = number[:1]
 	}
 	return v.setComp(10, number)
 }
