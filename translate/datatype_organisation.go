@@ -18,9 +18,6 @@ const (
 	representationURL = Extensions + "name-representation"
 )
 
-// nameTypes says that a code without a system is of table 0204.
-var nameTypes = []string{"default", "v2-0204"}
-
 // organisation returns the number of an XON, and puts what is said of its name on n.
 func (c *call) organisation(n *fhir.Node, v value) *fhir.Node {
 	cx := numberOfOrganisation.in(v)
@@ -36,10 +33,19 @@ func (c *call) organisation(n *fhir.Node, v value) *fhir.Node {
 		}
 	}
 	if kind := v.comp(2); kind != nil {
-		extend(n, nameTypeURL, "valueCodeableConcept", cweConverter{}.to(c.below(c.location+".2", nameTypes), kind))
+		k, args := nameType(len(kind) == 1)
+		extend(n, nameTypeURL, "valueCodeableConcept", k.to(c.below(c.location+".2", args), kind))
 	}
 	extend(n, representationURL, "valueString", textNode(v.text(9)))
 	return number
+}
+
+// nameType is how XON-2 is read: up to 2.6 a code alone.
+func nameType(alone bool) (converter, []string) {
+	if alone {
+		return tableConverter{}, []string{"0204"}
+	}
+	return cweConverter{}, nil
 }
 
 // unorganised is the reverse of organisation.
@@ -51,7 +57,8 @@ func (c *call) unorganised(n, number *fhir.Node) value {
 	}
 	v = v.set(3, extensionOf(number, idNumberURL, "valueString").Text())
 	if kind := extensionOf(n, nameTypeURL, "valueCodeableConcept"); kind != nil {
-		v = v.setComp(2, cweConverter{}.from(c.below(c.location, nameTypes), kind))
+		k, args := nameType(kind.At("coding[0].display") == nil && kind.Get("text") == nil)
+		v = v.setComp(2, k.from(c.below(c.location, args), kind))
 	}
 	return v.set(9, extensionOf(n, representationURL, "valueString").Text())
 }
