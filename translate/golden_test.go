@@ -182,7 +182,8 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// FuzzToFHIR: whatever parses is answered: a Bundle that is well-formed, the same twice, fully accounted for.
+// FuzzToFHIR: whatever parses is answered: a Bundle that is valid, the same twice, fully accounted for;
+// its way back is a message, and the way there and back from that one the same message.
 func FuzzToFHIR(f *testing.F) {
 	files, _ := filepath.Glob(filepath.Join(goldenDir, "*.hl7"))
 	for _, file := range files {
@@ -211,12 +212,19 @@ func FuzzToFHIR(f *testing.F) {
 		if refs := dangling(r.Bundle); len(refs) > 0 {
 			t.Errorf("dangling references: %v", refs)
 		}
+		for _, issue := range fhir.Validate(r.Bundle) {
+			t.Errorf("%s: %s", issue.Path, issue.Text)
+		}
 		back, _, err := ToV2(r.Bundle, p, Meta{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := hl7v2.Parse(back); err != nil {
-			t.Errorf("the way back is no message: %v", err)
+		if m, err = hl7v2.Parse(back); err != nil {
+			t.Fatalf("the way back is no message: %v", err)
+		}
+		again, _, err := ToV2(toFHIR(t, m, p).Bundle, p, Meta{})
+		if err != nil || !bytes.Equal(again, back) {
+			t.Errorf("the second way back is another message: %v", err)
 		}
 	})
 }

@@ -70,11 +70,35 @@ func escape(s string) string {
 	return strings.Join(lines, `\.br\`)
 }
 
+// unescape returns the text of a raw leaf; one that FHIR has no string for stays as it is written.
 func unescape(raw string) string {
 	if raw == null {
 		return ""
 	}
-	return hl7v2.Unescape(raw, delims)
+	text := hl7v2.Unescape(raw, delims)
+	if len(text) != len(raw) && (!utf8.ValidString(text) || strings.IndexFunc(text, isControl) >= 0) {
+		return raw
+	}
+	return text
+}
+
+// isControl tells whether FHIR strings may not have the character (R4 2.24.0.1).
+func isControl(r rune) bool { return r < ' ' && r != '\t' && r != '\r' && r != '\n' }
+
+// visible writes the control characters of a raw text as escape sequences.
+func visible(raw string) string {
+	if strings.IndexFunc(raw, isControl) < 0 {
+		return raw
+	}
+	var out strings.Builder
+	for _, r := range raw {
+		if isControl(r) {
+			out.WriteString(hl7v2.Escape(string(r), delims))
+		} else {
+			out.WriteRune(r)
+		}
+	}
+	return out.String()
 }
 
 // raw returns subcomponent s of component c, both 1-based, "" where there is none.
@@ -351,7 +375,7 @@ func readField(name string, n int, f hl7v2.Field, d hl7v2.Delimiters) []string {
 	}
 	var reps []string
 	for r := 1; r <= f.Repetitions(); r++ {
-		reps = append(reps, transcode(f.Rep(r), d))
+		reps = append(reps, visible(transcode(f.Rep(r), d)))
 	}
 	return reps
 }
