@@ -9,7 +9,7 @@ import (
 )
 
 // codeForm is the FHIR datatype code: no space at its ends, none but single ones inside.
-var codeForm = regexp.MustCompile(`^\S+( \S+)*$`)
+var codeForm = regexp.MustCompile(`^[^\s\pZ\x{0b}\x{85}]+( [^\s\pZ\x{0b}\x{85}]+)*$`)
 
 // cweConverter is a CodeableConcept. Arguments: "notext" where another field holds the
 // text, and a code table whose FHIR codes are added as a further coding.

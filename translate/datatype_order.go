@@ -133,7 +133,7 @@ func (orderConverter) from(c *call, _ *fhir.Node) value {
 type tableConverter struct{}
 
 func (tableConverter) to(c *call, v value) *fhir.Node {
-	if v.text(1) == "" || len(v) > 1 {
+	if !codeForm.MatchString(v.text(1)) || len(v) > 1 {
 		return nil
 	}
 	coding := fhir.NewObject().SetText("system", terminology+"v2-"+c.arg(0)).SetText("code", v.text(1))
