@@ -19,7 +19,7 @@ func ToV2(bundle *fhir.Node, p Profile, m Meta) ([]byte, []Issue, error) {
 	}
 	w := &writer{
 		job:  &job{p: &p, maps: maps, singles: map[string]*fhir.Node{}, places: map[*fhir.Node]string{}, wayBack: m.ControlID == ""},
-		meta: m, index: map[*fhir.Node]int{}, used: map[*fhir.Node]bool{}, spoken: map[*fhir.Node]*frame{},
+		meta: m, index: map[*fhir.Node]int{}, used: map[*fhir.Node]bool{}, spoken: map[*fhir.Node]*frame{}, spent: map[linked]bool{},
 	}
 	w.gather(bundle)
 	code, trigger, structure := w.event()
@@ -58,6 +58,7 @@ type writer struct {
 	spoken map[*fhir.Node]*frame // the segment that a resource was written as
 	byRef  map[string]*fhir.Node // "Type/id" and fullUrl
 	seqs   map[string]int
+	spent  map[linked]bool // what is carried of a segment that was written
 
 	strays  map[string][]placement // what stood after a segment, "PV1(2)", where no row writes it
 	isStray map[*fhir.Node]bool
@@ -211,11 +212,11 @@ func (w *writer) candidates(r *structureRow, parent *frame, have int) []*frame {
 		w.bindAll(f, n)
 		frames = append(frames, f)
 	}
-	if len(frames) > 0 {
+	if len(frames) > 0 && (!w.wayBack || frames[0].main().ResourceType() != "") {
 		return frames
 	}
 	f := &frame{seg: &segment{name: r.segment, seq: 1}, row: r, table: t, parent: parent}
-	if w.ownsSingle(r, parent) {
+	if len(frames) == 0 && w.ownsSingle(r, parent) {
 		if r.segment == "PID" && w.singles["Patient"] != nil {
 			f.bind("Patient", w.singles["Patient"], true) // what stands under the child is carried by the child
 		}
@@ -223,8 +224,9 @@ func (w *writer) candidates(r *structureRow, parent *frame, have int) []*frame {
 		return []*frame{f}
 	}
 	for _, seq := range w.carriedSeqs(f) {
-		if seq > have {
-			frames = append(frames, &frame{seg: &segment{name: r.segment, seq: seq}, row: r, table: t, parent: parent, number: seq})
+		f := &frame{seg: &segment{name: r.segment, seq: seq}, row: r, table: t, parent: parent, number: seq}
+		if (seq > have || len(frames) > 0) && !w.spent[w.spentBy(f)] { // also between those that are items of a list
+			frames = append(frames, f)
 		}
 	}
 	return frames
@@ -467,6 +469,9 @@ func (w *writer) write(f *frame) bool {
 	for _, b := range f.bound {
 		w.used[b.node] = true
 	}
+	if f.number > 0 {
+		w.spent[w.spentBy(f)] = true
+	}
 	w.markSingles(f)
 	w.markItems(f)
 	w.append(seg)
@@ -476,6 +481,11 @@ func (w *writer) write(f *frame) bool {
 		w.children(f)
 	}
 	return true
+}
+
+// spentBy names what is carried of a segment that has nothing else.
+func (w *writer) spentBy(f *frame) linked {
+	return linked{root: w.home(f), ref: w.carrierSegment(f)}
 }
 
 // markItems notes the items of lists that fields of the segment say a part of: they make
