@@ -95,6 +95,8 @@ func (m *maps) converterFor(name string) converter {
 		return rangeOfTimeConverter{}
 	case "thing":
 		return thingConverter{}
+	case "coded":
+		return codedNumberConverter{}
 	case "NM":
 		return nmConverter{}
 	case "id":

@@ -226,7 +226,8 @@ func (typeCodeConverter) to(_ *call, v value) *fhir.Node {
 
 func (typeCodeConverter) from(c *call, n *fhir.Node) value {
 	for _, coding := range n.Get("coding").Items() {
-		if coding.Get("system").Text() == terminology+"v2-0203" {
+		unsent := c.j.wayBack && extensionOf(coding, assumedURL, "valueBoolean") != nil
+		if coding.Get("system").Text() == terminology+"v2-0203" && !unsent {
 			return textValue(coding.Get("code").Text())
 		}
 	}

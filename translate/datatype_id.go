@@ -229,7 +229,7 @@ func (partyConverter) from(_ *call, n *fhir.Node) value {
 	return value(nil).set(1, n.Get("display").Text()).set(2, id).set(3, kind)
 }
 
-// numberConverter is a practitioner number (PLN).
+// numberConverter is a practitioner number (PLN): its type, and who says so in words.
 type numberConverter struct{}
 
 func (numberConverter) to(c *call, v value) *fhir.Node {
@@ -247,6 +247,9 @@ func (numberConverter) to(c *call, v value) *fhir.Node {
 		c.report(IssueNoAssigner, "number without its type; identifier without system")
 	}
 	n.SetText("value", v.text(1))
+	if issuer := v.text(3); issuer != "" {
+		n.Set("assigner", fhir.NewObject().SetText("display", issuer))
+	}
 	return c.period(n, v, 0, 4)
 }
 
@@ -257,12 +260,14 @@ func (numberConverter) from(c *call, n *fhir.Node) value {
 	kind := n.At("type.coding[0]")
 	switch a, ok := c.j.authorityBySystem(system); {
 	case system == npiSystem:
-		v = v.set(2, "NPI")
+		v = v.set(2, "NPI").set(3, n.At("assigner.display").Text())
 	case ok:
 		v = v.set(2, a.Type).set(3, a.Namespace)
 	case kind.Get("system").Text() == terminology+"v2-0338":
-		v = v.set(2, kind.Get("code").Text())
-	case system != "":
+		v = v.set(2, kind.Get("code").Text()).set(3, n.At("assigner.display").Text())
+	case system == "":
+		v = v.set(3, n.At("assigner.display").Text())
+	default:
 		c.report(IssueNotCarried, "practitioner number of an unregistered system; left out")
 		return nil
 	}

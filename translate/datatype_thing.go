@@ -209,6 +209,33 @@ func conceptOf(reference *fhir.Node) *fhir.Node {
 	return nil
 }
 
+// codedNumberConverter is a code (CWE) where a number is meant, and an Identifier: its
+// value, and the whole code where that is more. Its argument says in words what it numbers.
+type codedNumberConverter struct{}
+
+func (codedNumberConverter) to(c *call, v value) *fhir.Node {
+	n := fhir.NewObject()
+	if len(v) > 1 || len(v.comp(1)) > 1 {
+		extend(n, conceptURL, "valueCodeableConcept", cweConverter{}.to(c.below(c.location, nil), v))
+	}
+	if v.text(1) == "" && n.Len() == 0 {
+		return nil
+	}
+	if words := c.arg(0); words != "" {
+		n.Set("type", fhir.NewObject().SetText("text", words))
+	}
+	return n.SetText("system", c.j.systemOf(v.text(3))).SetText("value", v.text(1))
+}
+
+func (codedNumberConverter) from(c *call, n *fhir.Node) value {
+	if concept := conceptOf(n); concept != nil {
+		if v := (cweConverter{}).from(c.below(c.location, nil), concept); v.text(1) == n.Get("value").Text() {
+			return v
+		}
+	}
+	return textValue(n.Get("value").Text())
+}
+
 // attachmentConverter is a document inside a message (ED), or the place where one is kept
 // (RP), and an Attachment. With the argument "type" it is OBX-2.
 type attachmentConverter struct{}

@@ -415,6 +415,32 @@ func (b *builder) join(r *row, root *fhir.Node, p place, n *fhir.Node) (place, b
 	return found[0], true
 }
 
+// typed gives an identifier the kind that the slice of its row stands for: its only one,
+// or, where the sender has a component for it (CX-5), one beside what was sent, marked as not sent.
+func (j *job) typed(n *fhir.Node, code string, beside bool) *fhir.Node {
+	kind := n.Get("type")
+	if kind != nil && !beside {
+		return n
+	}
+	if kind == nil {
+		kind = fhir.NewObject()
+		typed := fhir.NewObject().Set("type", kind)
+		merge(target{}, typed, n, nil)
+		n = typed
+	}
+	if !has(n, "type", code) {
+		coding := fhir.NewObject().SetText("system", terminology+"v2-0203").SetText("code", code)
+		if beside {
+			extend(coding, assumedURL, "valueBoolean", fhir.NewBool(true))
+		}
+		kind.Add("coding", coding)
+	}
+	if words := j.toFHIR("0203.text", code); words != "" && kind.Get("text") == nil {
+		kind.SetText("text", words)
+	}
+	return n
+}
+
 // convert runs the datatype of a row on the first repetition, or on all of them where
 // they are lines, and names the kind of identifier that the row's slice stands for.
 func (j *job) convert(c *call, r *row, reps []string) *fhir.Node {
@@ -436,11 +462,8 @@ func (j *job) convert(c *call, r *row, reps []string) *fhir.Node {
 	if n.Kind() == fhir.Object && last.kind == picked && (last.key == performerFunction || last.key == "url") {
 		last.sign(n)
 	}
-	if n.Kind() == fhir.Object && last.kind == picked && last.key == "type" && !last.not && n.Get("type") == nil {
-		coding := fhir.NewObject().SetText("system", terminology+"v2-0203").SetText("code", last.val)
-		typed := fhir.NewObject().Set("type", fhir.NewObject().Set("coding", fhir.NewArray(coding)))
-		merge(target{}, typed, n, nil)
-		return typed
+	if n.Kind() == fhir.Object && last.kind == picked && last.key == "type" && !last.not {
+		return j.typed(n, last.val, r.mapName == "CX")
 	}
 	return n
 }
