@@ -39,7 +39,7 @@ func (b *builder) account() []Leaf {
 func (b *builder) classify(leaves []Leaf, f *frame, class func(field, rep int, leaf leafAt) (Class, string)) []Leaf {
 	var room [8]leafAt
 	for n := 1; n <= len(f.seg.fields); n++ {
-		if f.seg.name == "MSH" && n <= 2 {
+		if n <= 2 && (f.seg.name == "MSH" || f.seg.name == "FHS" || f.seg.name == "BHS") {
 			continue
 		}
 		lost := f.seg.lost[n]

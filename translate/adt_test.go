@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"caregate/fhir"
 )
@@ -104,6 +105,27 @@ func TestRestrictions(t *testing.T) {
 		slices.Sort(wanted)
 		if !slices.Equal(have, wanted) {
 			t.Errorf("%s is labelled %v, want %v", name, have, wanted)
+		}
+	}
+}
+
+// TestSentEvent: what we send has the EVN and the PV1 that its structure wants.
+func TestSentEvent(t *testing.T) {
+	t.Parallel()
+	m := readMessage(t, filepath.Join(goldenDir, "adt-a31.hl7"))
+	r := toFHIR(t, m, flowProfile(t))
+	for version, want := range map[string]string{"2.5.1": "EVN|A31|20260102030405+0000\r", "2.8": "EVN||20260102030405+0000\r"} {
+		p := Profile{Version: version}
+		created := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+		bundle := r.Bundle.Clone()
+		bundle.Get("entry").KeepItems(func(e *fhir.Node) bool { return e.Get("resource").ResourceType() == "Patient" })
+		raw, _, err := ToV2(bundle, p, Meta{Event: "ADT^A31", ControlID: "1", Created: created})
+		if err != nil || !strings.Contains(string(raw), want) || !strings.HasSuffix(string(raw), "|N\r") {
+			t.Errorf("%s: %v\n%q", version, err, raw)
+		}
+		raw, _, err = ToV2(r.Bundle, p, Meta{Event: "ADT^A31", ControlID: "1", Created: created})
+		if err != nil || strings.Count(string(raw), "\rPV1|") != 1 || strings.Count(string(raw), "\rEVN|") != 1 {
+			t.Errorf("%s: %v\n%q", version, err, raw)
 		}
 	}
 }

@@ -449,5 +449,9 @@ func (sameConverter) from(c *call, n *fhir.Node) value {
 	if !ok || (c.j.wayBack && !c.j.saysToo(n, c.j.carrierName(c.f, c.field))) {
 		return nil
 	}
-	return parseValue(c.j.nearest(c.f, ref.segment).field(ref.field))
+	v := parseValue(c.j.nearest(c.f, ref.segment).field(ref.field))
+	if ref.comp > 0 {
+		return v.comp(ref.comp)
+	}
+	return v
 }

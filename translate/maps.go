@@ -88,7 +88,7 @@ type structureRow struct {
 	when    condition
 	find    []string // resources that make such a segment on the way back
 	needs   []int    // no segment unless one of these fields is valued
-	send    string   // "all", "none", or the fields that an answer to a partner has
+	send    string   // "all", "none", "only" (never on the way back), or the fields that an answer to a partner has
 }
 
 // loaded parses the tables once; a table that does not parse is an error of the build.

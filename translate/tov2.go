@@ -172,7 +172,7 @@ func placed(group []*frame) []*frame {
 
 func (w *writer) belongs(r *structureRow, parent *frame) bool {
 	under := slices.Contains(r.under, parent.seg.name) || slices.Contains(r.under, parent.row.table)
-	return under && (w.wayBack || r.send != "none")
+	return under && (w.wayBack && r.send != "only" || !w.wayBack && r.send != "none")
 }
 
 // writeAll writes the frames of one segment under one parent, numbered from 1.
@@ -450,8 +450,11 @@ func (w *writer) bindFrom(f *frame, r *row, to *fhir.Node) {
 
 // write rebuilds the segment of a frame and what belongs under it; false where it says nothing.
 func (w *writer) write(f *frame) bool {
+	if f.row.send == "only" && w.first(f.seg.name) != nil {
+		return false
+	}
 	seg := w.rebuild(f)
-	if fields := list(f.row.send); !w.wayBack && f.row.send != "all" && f.row.send != "none" {
+	if fields := list(f.row.send); !w.wayBack && f.row.send != "all" && f.row.send != "none" && f.row.send != "only" {
 		for n := range seg.fields {
 			if !slices.Contains(fields, itoa(n+1)) {
 				seg.fields[n] = nil

@@ -51,6 +51,9 @@ func Translate(input []byte, to string, p translate.Profile) (Translation, error
 }
 
 func toFHIR(input []byte, p translate.Profile) (Translation, error) {
+	if translate.IsBatch(input) {
+		return batchToFHIR(input, p)
+	}
 	message, err := hl7v2.Parse(input)
 	if err != nil {
 		return Translation{}, err
@@ -68,12 +71,34 @@ func toFHIR(input []byte, p translate.Profile) (Translation, error) {
 	return t, nil
 }
 
+// batchToFHIR translates each message of a batch on its own; the way back is the batch again.
+func batchToFHIR(input []byte, p translate.Profile) (Translation, error) {
+	result, err := translate.BatchToFHIR(input, p)
+	if err != nil {
+		return Translation{}, err
+	}
+	back, issues, err := translate.BatchToV2(result.Bundle, func(one *fhir.Node) ([]byte, []translate.Issue, error) {
+		return translate.ToV2(one, p, translate.Meta{})
+	})
+	if err != nil {
+		return Translation{}, err
+	}
+	t := Translation{To: "fhir", Output: append(result.Bundle.JSON(), '\n'), Leaves: result.Leaves, back: back}
+	t.Issues = append(result.Issues, issues...)
+	return t, nil
+}
+
 func toV2(input []byte, p translate.Profile) (Translation, error) {
 	bundle, err := fhir.Parse(input)
 	if err != nil {
 		return Translation{}, err
 	}
-	output, issues, err := translate.ToV2(bundle, p, metaOf(bundle))
+	render := func(one *fhir.Node) ([]byte, []translate.Issue, error) { return translate.ToV2(one, p, metaOf(one)) }
+	if translate.IsCollection(bundle) {
+		output, issues, err := translate.BatchToV2(bundle, render)
+		return Translation{To: "v2", Output: output, Issues: issues}, err
+	}
+	output, issues, err := render(bundle)
 	return Translation{To: "v2", Output: output, Issues: issues}, err
 }
 
