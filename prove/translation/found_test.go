@@ -57,6 +57,7 @@ func readSayings(p translate.Profile) (saying, error) {
 	for _, a := range p.Identifiers {
 		said[a.Namespace] = append(said[a.Namespace], a.System)
 		said[a.OID] = append(said[a.OID], a.System)
+		said["ISO"] = append(said["ISO"], a.System) // the registered system stands for the OID and that it is one
 	}
 	for name, system := range p.CodeSystems {
 		said[name] = append(said[name], system)

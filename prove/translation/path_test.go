@@ -217,6 +217,7 @@ func (w *world) everything() []string {
 	}
 	w.texts(w.bundle.Get("identifier"), &out, 2)
 	w.texts(w.bundle.Get("timestamp"), &out, 2)
+	w.texts(w.bundle.Get("_timestamp"), &out, 2)
 	return out
 }
 
