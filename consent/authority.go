@@ -74,9 +74,13 @@ func relationship(relatedPerson *fhir.Node) string {
 
 // covers reports whether the authority holds for one domain on the day of an instant.
 func (a *Authority) covers(domain string, at time.Time, zone *time.Location) bool {
-	named := slices.Contains(a.Domains, DomainAll) || slices.Contains(a.Domains, domain)
+	named := slices.Contains(a.Domains, DomainAll) || slices.Contains(a.Domains, domain) ||
+		(partOfHealth(domain) && slices.Contains(a.Domains, DomainHealth))
 	return named && !a.Endangerment && inForce(a.Start, a.End, at, zone, false)
 }
+
+// partOfHealth: authority over health reaches it, where the law does not give it to the minor alone.
+func partOfHealth(domain string) bool { return domain == DomainSTI || domain == DomainReproductive }
 
 // holds reports whether a holder has authority in every domain of a record at an instant.
 func (r *Request) holds(holder string, domains []string, at time.Time) bool {

@@ -19,6 +19,8 @@ const (
 	DomainMentalHealth = "mental-health"
 	DomainSUD          = "sud"
 	DomainHIV          = "hiv"
+	DomainSTI          = "sti"          // care of sexually transmitted infections, a part of health
+	DomainReproductive = "reproductive" // pregnancy, contraception, care after sexual assault, a part of health
 	DomainEducation    = "education"
 	DomainChildWelfare = "child-welfare"
 	DomainOrdinaryCare = "ordinary-care" // covers no release of records
@@ -64,6 +66,8 @@ var sensitivities = []sensitivity{
 	{SystemLegalLabel, "FERPA", nil, DomainEducation},
 	{SystemLegalLabel, "REPORTER-ID", nil, ""},
 	{SystemLegalLabel, "CPS-INVEST", nil, DomainChildWelfare},
+	{SystemLegalLabel, "STI-CARE", []string{"STD"}, DomainSTI},
+	{SystemLegalLabel, "REPRODUCTIVE-CARE", []string{"SEX"}, DomainReproductive},
 }
 
 // parentPurpose is the part of v3-ActReason in which a purpose is a kind of another:

@@ -54,7 +54,7 @@ func withheld(ref string, reasons ...Reason) ResourceDecision {
 func (e *Engine) ask(ctx context.Context, r *consent.Request, f *consent.Facts) (answer, error) {
 	doc := input(r, f)
 	key := doc.String()
-	if a, known := e.answers.get(key); known {
+	if a, known := e.answers.get(key); known && ctx.Err() == nil {
 		return a, nil
 	}
 	a, err := e.evaluate(ctx, doc)

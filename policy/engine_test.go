@@ -178,7 +178,7 @@ func TestFaultsWithhold(t *testing.T) {
 	wantPolicyError(t, engine(t).Decide(gone, r))
 	wantPolicyError(t, (&Engine{}).Decide(t.Context(), r)) // panics inside
 	late := *engine(t)
-	late.decide = time.Nanosecond
+	late.decide, late.answers = time.Nanosecond, &cache{}
 	wantPolicyError(t, late.Decide(t.Context(), r))
 }
 

@@ -19,8 +19,8 @@ var (
 	mother, father, foster = "RelatedPerson/mother", "RelatedPerson/father", "RelatedPerson/foster"
 	state, clinic, school  = "Organization/state", "Organization/clinic", "Organization/school"
 	child                  = "Patient/kid"
-	legalLabels            = []string{"FERPA", "REPORTER-ID", "CPS-INVEST"}
-	sensitive              = []string{"42CFRPart2", "SUD", "OPIOIDUD", "PSY", "MH", "BH", "PSYTHPN", "HIV", "STD", "SPI", "ADOL", "FERPA", "REPORTER-ID", "CPS-INVEST"}
+	legalLabels            = []string{"FERPA", "REPORTER-ID", "CPS-INVEST", "STI-CARE", "REPRODUCTIVE-CARE"}
+	sensitive              = []string{"42CFRPart2", "SUD", "OPIOIDUD", "PSY", "MH", "BH", "PSYTHPN", "HIV", "STD", "SPI", "ADOL", "FERPA", "REPORTER-ID", "CPS-INVEST", "STI-CARE", "REPRODUCTIVE-CARE"}
 )
 
 func (g generator) one(label string, from ...string) string {

@@ -37,6 +37,10 @@ of_age_for_all(domains, age) if {
 # minor_only(sig): some of it is care that the child may consent to alone, and the release is the child's alone.
 minor_only(sig) if {
 	some domain in sig.domains
+	minor_only_in(domain)
+}
+
+minor_only_in(domain) if {
 	row := minor_consent(domain)
 	row.release == "minor"
 	young_adult(row)

@@ -92,6 +92,18 @@ signed_by_child(sig, grant) if {
 	of_age_for_all(sig.domains, signer.age_at_signing)
 }
 
+# What a minor may be treated for without telling a parent is not the parent's to see or release.
+guardian_bar[s] contains {
+	"rule": rule, "code": "minor-only-consent",
+	"needs": "needs the minor's own consent",
+} if {
+	some s, sig in record
+	some domain in sig.domains
+	minor_only_in(domain)
+	rule := minor_consent(domain).rule
+	in_force(rule)
+}
+
 # Why a guardian with authority still may not release the record.
 guardian_bar[s] contains {
 	"rule": "GEN-01", "code": "guardian-consent-lapsed-at-majority",

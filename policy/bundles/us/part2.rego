@@ -30,7 +30,8 @@ guardian_bar[s] contains {
 } if {
 	some s, sig in record
 	in_force("P2-04")
-	minor_only(sig)
+	"sud" in sig.domains
+	minor_only_in("sud")
 }
 
 # P2-06: a report of abuse does not carry the record itself.

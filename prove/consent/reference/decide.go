@@ -262,7 +262,7 @@ func (s *scene) minorAlone(domains []string) bool {
 	for _, d := range domains {
 		limit, exists := s.consentAge(d)
 		informed := d == "mental-health" && s.jurisdiction == "US-IL"
-		if exists && !informed && d != "sud" && !s.adult && (s.age < 0 || s.age >= limit) {
+		if exists && !informed && !slices.Contains([]string{"sud", "sti", "reproductive"}, d) && !s.adult && (s.age < 0 || s.age >= limit) {
 			return true
 		}
 	}
@@ -299,8 +299,8 @@ func (s *scene) hidden(r Object) []string {
 // consentAge is convention 12: from which age a minor may consent to such care alone.
 func (s *scene) consentAge(domain string) (int, bool) {
 	ages := map[string]map[string]int{
-		"US-IL": {"sud": 12, "mental-health": 12, "hiv": 12},
-		"US-NJ": {"sud": 0, "mental-health": 16, "hiv": 13},
+		"US-IL": {"sud": 12, "mental-health": 12, "hiv": 12, "sti": 12, "reproductive": 0},
+		"US-NJ": {"sud": 0, "mental-health": 16, "hiv": 13, "sti": 0, "reproductive": 0},
 	}
 	age, exists := ages[s.jurisdiction][domain]
 	return age, exists
@@ -334,7 +334,8 @@ func (s *scene) holds(holder string, domains []string, at time.Time) bool {
 	for _, d := range domains {
 		has := false
 		for _, g := range objects(s.doc["guardians"]) {
-			named := slices.Contains(texts(g["authority"]), "all") || slices.Contains(texts(g["authority"]), d)
+			named := slices.Contains(texts(g["authority"]), "all") || slices.Contains(texts(g["authority"]), d) ||
+				((d == "sti" || d == "reproductive") && slices.Contains(texts(g["authority"]), "health"))
 			has = has || (text(g["ref"]) == holder && named && g["endangerment"] != true && s.within(text(g["start"]), text(g["end"]), at))
 		}
 		if !has {
@@ -347,14 +348,13 @@ func (s *scene) holds(holder string, domains []string, at time.Time) bool {
 // guardianBarred: why the signature of a guardian with authority may not count, conventions 12 and 16.
 func (s *scene) guardianBarred(labels, domains []string) bool {
 	illinoisMind := s.jurisdiction == "US-IL" && slices.Contains(domains, "mental-health")
-	sudAge, sudAlone := s.consentAge("sud")
 	lapses := object(s.doc["policy"])["guardianConsentLapsesAtMajority"] == true
 	switch {
 	case s.adult && (lapses || illinoisMind || slices.Contains(labels, "FERPA")):
 		return true
 	case s.age < 0 && s.patient["emancipated"] != true:
 		return true
-	case !s.adult && slices.Contains(domains, "sud") && sudAlone && s.age >= sudAge:
+	case !s.adult && slices.ContainsFunc(domains, s.releasesAlone):
 		return true
 	case !s.adult && illinoisMind && s.age >= 12 && s.patient["minorObjects"] == true:
 		return true
@@ -362,6 +362,12 @@ func (s *scene) guardianBarred(labels, domains []string) bool {
 		return true
 	}
 	return false
+}
+
+// releasesAlone: care whose record only the minor may release.
+func (s *scene) releasesAlone(domain string) bool {
+	age, exists := s.consentAge(domain)
+	return exists && s.age >= age && slices.Contains([]string{"sud", "sti", "reproductive"}, domain)
 }
 
 // within: days without a time are whole local days, inclusive; an open end is open.

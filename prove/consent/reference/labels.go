@@ -14,12 +14,12 @@ var rank = map[string]int{"U": 1, "L": 2, "M": 3, "N": 4, "R": 5, "V": 6}
 var parents = map[string]string{
 	"COGN": "BH", "DVD": "BH", "EMOTDIS": "BH", "MH": "BH", "PSY": "BH", "PSYTHPN": "BH", "SUD": "BH",
 	"BH": "SPI", "ETH": "SPI", "HIV": "SPI", "SDV": "SPI", "SEX": "SPI", "STD": "SPI", "VIO": "SPI",
-	"ETHUD": "SUD", "OPIOIDUD": "SUD",
+	"ETHUD": "SUD", "OPIOIDUD": "SUD", "STI-CARE": "STD", "REPRODUCTIVE-CARE": "SEX",
 }
 
 var (
 	actCodes   = []string{"42CFRPart2", "ADOL", "BH", "COGN", "DVD", "EMOTDIS", "ETH", "ETHUD", "HIV", "MH", "OPIOIDUD", "PSY", "PSYTHPN", "SDV", "SEX", "SPI", "STD", "SUD", "VIO"}
-	legalCodes = []string{"FERPA", "REPORTER-ID", "CPS-INVEST"}
+	legalCodes = []string{"FERPA", "REPORTER-ID", "CPS-INVEST", "STI-CARE", "REPRODUCTIVE-CARE"}
 	substances = []string{"SUD", "ETHUD", "OPIOIDUD"}
 	minds      = []string{"BH", "COGN", "DVD", "EMOTDIS", "MH", "PSY", "PSYTHPN"}
 )
@@ -98,6 +98,8 @@ func domainsOf(labels []string) []string {
 	add("sud", append([]string{"42CFRPart2"}, substances...)...)
 	add("mental-health", minds...)
 	add("hiv", "HIV")
+	add("sti", "STI-CARE")
+	add("reproductive", "REPRODUCTIVE-CARE")
 	if len(out) == 0 {
 		return []string{"health"}
 	}
