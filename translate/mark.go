@@ -219,7 +219,7 @@ func (b *builder) reaches(c claimant, f *frame, root *fhir.Node) bool {
 			return own == nil && (at.parent == nil || b.lookup(at.parent, name) == root)
 		}
 	}
-	return !b.tables[c.table] && (own == nil || b.holds(own.when, f))
+	return own == nil || (!b.tables[c.table] && b.holds(own.when, f))
 }
 
 // unsure tells whether the condition of a row is about its own field, so that on the way
