@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+
+	"caregate/adapters/mllp"
 )
 
 // receiving names the endpoints that can be sent to.
@@ -57,6 +59,9 @@ func (c *checker) endpoints(p Partner) {
 
 func (c *checker) mllp(file string, m MLLP) {
 	const at = "endpoints.mllp"
+	if !mllp.HasCharset(m.Profile.Charset) {
+		c.report(file, at+".profile", "this charset is not supported: UNICODE UTF-8, ASCII, or 8859/1 to 8859/9 and 8859/15")
+	}
 	if m.Listen == "" && m.Connect == "" {
 		c.report(file, at, "needs listen, to receive, or connect, to send")
 	}

@@ -135,7 +135,7 @@ func (t *table) keeps(r *row) bool {
 
 // restricted tells whether a field holds identifiers that the profile does not let out.
 func (j *job) restricted(t *table, n int) bool {
-	if j.wayBack || len(j.p.SendIdentifiers) == 0 {
+	if j.wayBack || !j.p.choosy() {
 		return false
 	}
 	return slices.ContainsFunc(t.of(n), func(r *row) bool { return r.mapName == "private" })
@@ -236,10 +236,15 @@ func (r *row) markedOnly() bool {
 
 // mayLeave tells whether the profile lets an identifier of a patient out.
 func (j *job) mayLeave(identifier *fhir.Node) bool {
-	if j.wayBack || len(j.p.SendIdentifiers) == 0 {
+	if j.wayBack {
 		return true
 	}
-	return slices.Contains(j.p.SendIdentifiers, identifier.Get("system").Text())
+	system := identifier.Get("system").Text()
+	if systems := j.p.SendIdentifiers; len(systems) > 0 && !slices.Contains(systems, system) {
+		return false
+	}
+	kind := typeCodeConverter{}.from(&call{j: j}, fhir.NewObject().Set("coding", identifier.At("type.coding")).SetText("system", system)).String()
+	return len(j.p.SendIdentifierTypes) == 0 || slices.Contains(j.p.SendIdentifierTypes, kind)
 }
 
 // stillSays tells whether an element is what the carried field became, so not edited since.

@@ -246,7 +246,7 @@ func (j *job) test(t test, f *frame) bool {
 func (j *job) exists(subject string, f *frame) bool {
 	switch {
 	case subject == "sendall":
-		return len(j.p.SendIdentifiers) == 0
+		return !j.p.choosy()
 	case subject == "sending":
 		return !j.wayBack
 	case subject == "ssn":

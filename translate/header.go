@@ -21,7 +21,7 @@ func (w *writer) header(code, structure string) {
 	}
 	p := w.p
 	msh := &segment{name: "MSH"}
-	version := or(p.Version, "2.5.1")
+	version := or(p.Version, defaultVersion)
 	event := value(nil).set(1, code).set(2, w.trigger)
 	if structure != "" && version >= "2.3.1" {
 		event = event.set(3, structure)
@@ -64,7 +64,7 @@ func (w *writer) reply() {
 func (w *writer) trailer() {
 	for _, n := range w.all {
 		raw, ok := wholeSegment(n)
-		if !ok || w.used[n] || (!w.wayBack && w.p.ZSegments != "send") {
+		if !ok || w.used[n] || (!w.wayBack && !w.p.sendsZ(raw[:3])) {
 			continue
 		}
 		w.used[n] = true
@@ -120,9 +120,13 @@ func (w *writer) unrendered(bundle *fhir.Node) {
 
 func (w *writer) bytes() []byte {
 	var b strings.Builder
+	end := "\r"
+	if !w.wayBack {
+		end = w.p.ends()
+	}
 	for _, seg := range w.segs {
 		b.WriteString(seg.String())
-		b.WriteByte('\r')
+		b.WriteString(end)
 	}
 	return []byte(b.String())
 }

@@ -12,6 +12,8 @@ import (
 // profile and the Meta, MSA from Meta.ReplyTo; absent resources give absent segments;
 // what has no place in the message is an Issue located in the Bundle. Without a
 // Meta.ControlID the message is rebuilt as it came in, header included: the way back.
+// It fails with ErrStructure for a structure that the profile does not allow, and with
+// ErrLength, located in the issues, for what is too long and must not be cut.
 func ToV2(bundle *fhir.Node, p Profile, m Meta) ([]byte, []Issue, error) {
 	maps, err := loaded()
 	if err != nil {
@@ -45,6 +47,9 @@ func ToV2(bundle *fhir.Node, p Profile, m Meta) ([]byte, []Issue, error) {
 	w.orphans()
 	w.trailer()
 	w.unrendered(bundle)
+	if err := w.conform(); err != nil {
+		return nil, once(w.issues), err
+	}
 	return w.bytes(), once(w.issues), nil
 }
 

@@ -59,6 +59,7 @@ const (
 	IssueNoAssigner = "assigner-missing" // a number without the authority that gave it
 	IssueReview     = "review"           // what was sent needs a person to read it
 	IssueWithheld   = "withheld"         // the profile does not let this in or out
+	IssueTooLong    = "too-long"         // longer than the partner takes: cut, or not sent
 	IssueNotCarried = "not-rendered"     // a FHIR element that has no place in the v2 message
 )
 

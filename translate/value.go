@@ -60,12 +60,16 @@ func textValue(s string) value {
 
 // escape writes text so that nothing in it can end a field, a segment or a frame; a line end is \.br\.
 func escape(s string) string {
+	return escapeBy(s, delims)
+}
+
+func escapeBy(s string, d hl7v2.Delimiters) string {
 	if !strings.Contains(s, "\n") {
-		return hl7v2.Escape(s, delims)
+		return hl7v2.Escape(s, d)
 	}
 	lines := strings.Split(s, "\n")
 	for i, line := range lines {
-		lines[i] = hl7v2.Escape(line, delims)
+		lines[i] = hl7v2.Escape(line, d)
 	}
 	return strings.Join(lines, `\.br\`)
 }
@@ -382,10 +386,12 @@ func readField(name string, n int, f hl7v2.Field, d hl7v2.Delimiters) []string {
 
 // transcode returns a repetition in default delimiters.
 func transcode(r hl7v2.Repetition, d hl7v2.Delimiters) string {
+	declared := d.Truncation
 	d.Truncation = 0
-	if d == delims {
+	if d == delims && (declared == 0 || !strings.Contains(r.Raw(), `\P\`)) {
 		return r.Raw()
 	}
+	d.Truncation = declared
 	var v value
 	for c := 1; c <= r.Components(); c++ {
 		var subs []string

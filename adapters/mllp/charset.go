@@ -2,6 +2,7 @@ package mllp
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -59,4 +60,59 @@ func spellOut(raw []byte, d hl7v2.Delimiters) []byte {
 		raw = raw[size:]
 	}
 	return out
+}
+
+// utf8Name is MSH-18 of a message in UTF-8 (HL7 table 0211).
+const utf8Name = "UNICODE UTF-8"
+
+// HasCharset reports whether messages can be sent in a character set of HL7 table 0211; an empty one
+// is ASCII, or UTF-8 where that does not do.
+func HasCharset(set string) bool {
+	return set == "" || set == "ASCII" || strings.HasPrefix(set, utf8Name) || charsets[set] != nil
+}
+
+// fromUTF8 returns a rendered message in the character set of the profile. A character that the set
+// does not have stands as \X..\, the hexadecimal of its UTF-8, which reads as that character again.
+// A profile without a set gets MSH-18 only where it matters: an empty one means ASCII (section 2.15.9.18).
+func fromUTF8(body []byte, set string) ([]byte, error) {
+	table := charsets[set]
+	switch {
+	case ascii(body) || strings.HasPrefix(set, utf8Name):
+		return body, nil
+	case set == "":
+		return declared(body), nil
+	case !HasCharset(set):
+		return nil, refuse(adapters.CodeConfiguration, "MSH-18", "this character set is not supported: the profile may say UNICODE UTF-8, ASCII or 8859/1")
+	}
+	out := make([]byte, 0, len(body))
+	for _, r := range string(body) {
+		b, known := byte(r), r < utf8.RuneSelf
+		if !known && table != nil {
+			b, known = table.EncodeRune(r)
+		}
+		if known {
+			out = append(out, b)
+		} else {
+			out = fmt.Appendf(out, `\X%X\`, string(r))
+		}
+	}
+	return out, nil
+}
+
+func ascii(body []byte) bool {
+	return !slices.ContainsFunc(body, func(b byte) bool { return b >= utf8.RuneSelf })
+}
+
+// declared returns a message that says in MSH-18 that it is UTF-8.
+func declared(body []byte) []byte {
+	end := slices.IndexFunc(body, func(b byte) bool { return b == '\r' || b == '\n' })
+	if end < 0 {
+		end = len(body)
+	}
+	fields := strings.Split(string(body[:end]), "|")
+	for len(fields) < 18 {
+		fields = append(fields, "")
+	}
+	fields[17] = utf8Name
+	return slices.Concat([]byte(strings.Join(fields, "|")), body[end:])
 }

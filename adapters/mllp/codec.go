@@ -1,6 +1,7 @@
 package mllp
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"strconv"
@@ -69,15 +70,21 @@ func (c Codec) Encode(out adapters.Outbound) (adapters.Encoded, error) {
 		if len(located) == 0 {
 			located = []adapters.Issue{{Location: "Bundle", Text: "no message of the profile can hold this"}}
 		}
-		for i := range located {
-			located[i].Code = adapters.CodeUnsupportedEvent
+		code := adapters.CodeUnsupportedEvent
+		if errors.Is(err, translate.ErrLength) {
+			code = adapters.CodeTooLarge
+			located = slices.DeleteFunc(located, func(i adapters.Issue) bool { return i.Code != code })
 		}
-		return adapters.Encoded{}, &adapters.Refusal{Code: adapters.CodeUnsupportedEvent, Issues: located}
+		for i := range located {
+			located[i].Code = code
+		}
+		return adapters.Encoded{}, &adapters.Refusal{Code: code, Issues: located}
 	}
 	if _, err := hl7v2.Parse(body); err != nil {
 		return adapters.Encoded{}, refuse(adapters.CodeInternal, "Bundle", "the rendering is not a message")
 	}
-	return adapters.Encoded{ContentType: ContentType, Body: withNotices(body, out.Notices)}, nil
+	body, err = fromUTF8(withNotices(body, out.Notices), c.Profile.Charset)
+	return adapters.Encoded{ContentType: ContentType, Body: body}, err
 }
 
 // eventFor is the message a destination gets: the event that came in, where it came in by
@@ -108,7 +115,11 @@ func withNotices(body []byte, notices []string) []byte {
 	for i, notice := range notices {
 		b.Segment("NTE").Set("1", strconv.Itoa(i+1)).Set("3", notice).Set("4.1", "RE").Set("4.2", "Remark").Set("4.3", "HL70364")
 	}
-	return slices.Concat(body, b.Bytes())
+	block := b.Bytes()
+	if line := bytes.TrimRight(body, "\r\n"); len(line) < len(body) { // segments end as those of the message
+		block = bytes.ReplaceAll(block, []byte("\r"), body[len(line):])
+	}
+	return slices.Concat(body, block)
 }
 
 // admit checks what the partner's profile takes.
@@ -208,6 +219,8 @@ func issues(found []translate.Issue) []adapters.Issue {
 			code = adapters.CodeTableValue
 		case translate.IssueUnmapped, translate.IssueNotCarried:
 			code = adapters.CodeUnsupportedType
+		case translate.IssueTooLong:
+			code = adapters.CodeTooLarge
 		case translate.IssueNoKey, translate.IssueNoAssigner:
 			code = adapters.CodeMissing
 		}

@@ -89,7 +89,7 @@ func TestDecodeRefuses(t *testing.T) {
 
 func TestDecodeWithoutTable(t *testing.T) {
 	t.Parallel()
-	raw := []byte("MSH|^~\\&|A|B|C|D|20250402||BAR^P01^BAR_P01|1|P|2.5.1\rEVN|P01|20250402\rPID|1||900^^^N^MR\rUB1|1\r")
+	raw := []byte("MSH|^~\\&|A|B|C|D|20250402||NMD^N02^NMD_N02|1|P|2.5.1\rEVN|N02|20250402\rPID|1||900^^^N^MR\rUB1|1\r")
 	if _, err := (mllp.Codec{Profile: profile(t, "")}).Decode(inbound(raw)); err == nil {
 		t.Error("a profile that does not ask for it took a message that no table reads")
 	}
@@ -161,5 +161,58 @@ func TestEncode(t *testing.T) {
 	out.Kind, out.Event = "other", "transaction"
 	if _, err := codec.Encode(out); err == nil {
 		t.Error("a message that no table renders was rendered")
+	}
+}
+
+// TestEncodeCharacterSets: what is sent is in the partner's set, what the set lacks is readable again,
+// and a message that nobody declared says so where it matters.
+func TestEncodeCharacterSets(t *testing.T) {
+	t.Parallel()
+	raw := []byte("MSH|^~\\&|A|B|C|D|20261104||ADT^A31^ADT_A05|1|P|2.5.1||||||UNICODE UTF-8\rPID|1||900^^^N^MR||Zoë^Łukasz\r")
+	for set, want := range map[string]string{
+		"UNICODE UTF-8": "Zoë^Łukasz", "8859/1": "Zo\xeb^\\XC581\\ukasz", "8859/2": "Zo\xeb^\xa3ukasz", "ASCII": "Zo\\XC3AB\\^\\XC581\\ukasz", "": "Zoë^Łukasz",
+	} {
+		codec := mllp.Codec{Profile: profile(t, "charset: "+set)}
+		in, err := codec.Decode(inbound(raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := adapters.Outbound{Bundle: in.Bundle, ControlID: "1", Event: "ADT^A31", Created: time.Unix(0, 0), Notices: []string{"Not to be passed on."}}
+		sent, err := codec.Encode(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(sent.Body), want) || (set == "") != strings.Contains(string(sent.Body), "|UNICODE UTF-8") && set != "UNICODE UTF-8" {
+			t.Errorf("in %q: %q", set, sent.Body)
+		}
+		again, err := codec.Decode(inbound(sent.Body))
+		if err != nil || !strings.Contains(string(again.Bundle.JSON()), `"given":["Łukasz"]`) {
+			t.Errorf("in %q it is read as something else: %v", set, err)
+		}
+	}
+	codec := mllp.Codec{Profile: profile(t, "charset: KLINGON")}
+	in, err := mllp.Codec{}.Decode(inbound(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := codec.Encode(adapters.Outbound{Bundle: in.Bundle, ControlID: "1", Event: "ADT^A31"}); err == nil {
+		t.Error("a message left in a character set that nobody knows")
+	}
+}
+
+// TestTooLong: what is too long and must not be cut does not leave, and the refusal says where.
+func TestTooLong(t *testing.T) {
+	t.Parallel()
+	raw := []byte("MSH|^~\\&|A|B|C|D|20261104||ADT^A31^ADT_A05|1|P|2.5.1\rPID|1||900^^^N^MR||Zztest^Rowan\r")
+	in, err := mllp.Codec{}.Decode(inbound(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for lengths, want := range map[string]string{"{PID-3.1: 3}": "", "{PID-3.1: 2}": "PID-3.1"} {
+		_, err := mllp.Codec{Profile: profile(t, "terminator: crlf\nlengths: "+lengths)}.Encode(adapters.Outbound{Bundle: in.Bundle, ControlID: "1", Event: "ADT^A31", Notices: []string{"x"}})
+		refusal, _ := errors.AsType[*adapters.Refusal](err)
+		if (refusal == nil) != (want == "") || refusal != nil && (refusal.Code != adapters.CodeTooLarge || len(refusal.Issues) != 1 || refusal.Issues[0].Location != want) {
+			t.Errorf("%s: %v", lengths, err)
+		}
 	}
 }

@@ -120,7 +120,7 @@ func (c *translateCmd) Run(s *session) error {
 	}
 	t, err := workbench.Translate(input, c.To, profile)
 	if err != nil {
-		return negative(fmt.Errorf("not translated: %w", err))
+		return errors.Join(negative(fmt.Errorf("not translated: %w", err)), c.issues(s, t))
 	}
 	if err := c.issues(s, t); err != nil {
 		return err
