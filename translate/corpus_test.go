@@ -230,3 +230,28 @@ func segmentOnly(_ *hl7v2.Message, at hl7v2.Path, leaves []Leaf) string {
 	}
 	return "whole"
 }
+
+// TestTheWayBackIsStable: what was written back, translated and written back again, is the same message.
+func TestTheWayBackIsStable(t *testing.T) {
+	t.Parallel()
+	p := flowProfile(t)
+	for name, m := range messages(t) {
+		r, err := ToFHIR(m, p)
+		if err != nil {
+			continue // another test names it
+		}
+		back, _, err := ToV2(r.Bundle, p, Meta{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		second, err := hl7v2.Parse(back)
+		if err != nil {
+			t.Errorf("%s: the way back is no message: %v", name, err)
+			continue
+		}
+		if again, _, err := ToV2(toFHIR(t, second, p).Bundle, p, Meta{}); err != nil || !bytes.Equal(again, back) {
+			t.Errorf("%s: the second way back is another message: %v", name, err)
+		}
+	}
+}
