@@ -92,10 +92,20 @@ func (f *frame) speaksFor(n *fhir.Node) bool {
 
 // main returns the resource or element that is the segment's own, nil where it has none.
 func (f *frame) main() *fhir.Node {
+	var own *fhir.Node
+	name := f.table.makesFirst()
 	for _, b := range f.bound {
-		if b.own {
-			return b.node
+		if b.own && (own == nil || b.name == name) {
+			own = b.node
 		}
+	}
+	for at := f.parent; at != nil && own != nil && name != "" && f.get(name) == nil; at = at.parent {
+		if at.get(name) != nil {
+			return nil // the specimen of an OBR under ORC is not what the OBR is about
+		}
+	}
+	if own != nil {
+		return own
 	}
 	if len(f.bound) == 0 {
 		return nil

@@ -41,9 +41,18 @@ type table struct {
 	rows    []row
 	order   []int // fields in the order in which they are written back
 
+	first     string   // the first resource that it makes
 	fields    [][]*row // the rows of each field
 	locations []string // "PID-3", by field
 	kept      bool     // of no file: a Basic keeps every field
+}
+
+// makesFirst returns the name of the first resource that the table makes, "" for none.
+func (t *table) makesFirst() string {
+	if t == nil {
+		return ""
+	}
+	return t.first
 }
 
 // row is one line of a segment or datatype table.
@@ -213,6 +222,9 @@ func newTable(name string, lines [][]string) (*table, error) {
 		}
 		t.rows = append(t.rows, r)
 		t.noteOrder(r.field)
+		if r.mapName == "new" && t.first == "" {
+			t.first = r.target.resource
+		}
 	}
 	t.indexFields()
 	return t, nil
