@@ -111,6 +111,8 @@ func (m *maps) converterFor(name string) converter {
 		return cweConverter{}
 	case "CNE":
 		return codingConverter{}
+	case "universal":
+		return universalConverter{}
 	case "authority":
 		return authorityConverter{}
 	case "endpoint":

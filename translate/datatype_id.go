@@ -273,3 +273,18 @@ func (numberConverter) from(c *call, n *fhir.Node) value {
 	}
 	return v.setComp(4, c.take(n.Get("period"), "end", dtmConverter{}, nil))
 }
+
+// universalConverter is a universal id and its type (EI-3 and EI-4), and a URI.
+type universalConverter struct{}
+
+func (universalConverter) to(_ *call, v value) *fhir.Node {
+	if uri := universalURI(v.text(1), v.text(2)); uri != "" {
+		return fhir.NewString(uri)
+	}
+	return nil
+}
+
+func (universalConverter) from(_ *call, n *fhir.Node) value {
+	id, kind := universalID(n.Text())
+	return value(nil).set(1, id).set(2, kind)
+}
