@@ -225,10 +225,9 @@ func (b *builder) standing(f *frame) map[int][]stood {
 				out[n] = append(out[n], s.numbered(b.maps.converterFor(m.row.mapName).from(c, m.place.bare()))...)
 				continue
 			}
-			if m.row.joins() {
-				s.rep, s.lines = -1, strings.Split(unescape(strings.ReplaceAll(b.maps.converterFor(m.row.mapName).from(c, m.place.bare()).String(), `\.br\`, "\n")), "\n")
-			} else {
-				s.value = b.maps.converterFor(m.row.mapName).from(c, m.place.bare())
+			s.value = b.maps.converterFor(m.row.mapName).from(c, m.place.bare())
+			if raw := s.value.String(); m.row.joins() || strings.Contains(raw, "~") {
+				s.rep, s.lines = -1, strings.Split(unescape(strings.NewReplacer(`\.br\`, "\n", "~", "\n").Replace(raw)), "\n")
 			}
 			out[n] = append(out[n], s)
 			b.idle = c

@@ -381,15 +381,30 @@ func textNode(s string) *fhir.Node {
 // linesConverter is a text whose repetitions are its lines; the engine hands over all of them as one value each.
 type linesConverter struct{}
 
-func (linesConverter) to(_ *call, v value) *fhir.Node {
+// repeatedURL says that the lines of a text were repetitions.
+const repeatedURL = Extensions + "repeated"
+
+func (linesConverter) to(c *call, v value) *fhir.Node {
 	var lines []string
 	for i := range v {
 		lines = append(lines, unescape(strings.Join(v[i], "&")))
 	}
+	if text := strings.Join(lines, "\n"); strings.Count(text, "\n") == len(v)-1 && len(v) > 1 && lines[len(v)-1] != "" {
+		c.annotate(repeatedURL, "valueBoolean", fhir.NewBool(true))
+	}
 	return textNode(strings.Join(lines, "\n"))
 }
 
-func (linesConverter) from(_ *call, n *fhir.Node) value { return textValue(n.Text()) }
+func (linesConverter) from(c *call, n *fhir.Node) value {
+	if !c.j.wayBack || extensionOf(c.beside, repeatedURL, "valueBoolean").Text() != "true" {
+		return textValue(n.Text())
+	}
+	lines := strings.Split(n.Text(), "\n")
+	for i := range lines {
+		lines[i] = escape(lines[i])
+	}
+	return value{{strings.Join(lines, "~")}}
+}
 
 var (
 	decimal = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`)

@@ -39,6 +39,14 @@ func extensionOf(n *fhir.Node, url, kind string) *fhir.Node {
 	return nil
 }
 
+// beneath converts with another datatype, and keeps what stands beside.
+func (c *call) beneath(k converter, args []string, v value) *fhir.Node {
+	d := c.below(c.location, args)
+	n := k.to(d, v)
+	c.beside = d.beside
+	return n
+}
+
 // put converts a component into a member of an object, what belongs beside it with it.
 func (c *call) put(n *fhir.Node, name string, k converter, args []string, v value, at int) {
 	if len(v.comp(at)) == 0 {

@@ -262,7 +262,10 @@ func (numberConverter) from(c *call, n *fhir.Node) value {
 	case system == npiSystem:
 		v = v.set(2, "NPI").set(3, n.At("assigner.display").Text())
 	case ok:
-		v = v.set(2, a.Type).set(3, a.Namespace)
+		v = v.set(2, a.Type)
+		if !c.j.wayBack {
+			v = v.set(3, a.Namespace)
+		}
 	case kind.Get("system").Text() == terminology+"v2-0338":
 		v = v.set(2, kind.Get("code").Text()).set(3, n.At("assigner.display").Text())
 	case system == "":

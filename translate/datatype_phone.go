@@ -44,6 +44,9 @@ func (k xtnConverter) to(c *call, v value) *fhir.Node {
 			extend(n.Get("_value"), t.url, "valueString", fhir.NewString(number))
 		}
 	}
+	if parts := k.from(c, n); parts.raw(1, 1) != v.raw(1, 1) || parts.raw(7, 1) != v.raw(7, 1) {
+		extend(n, otherURL, "valueBoolean", fhir.NewBool(true))
+	}
 	w := c.phoneCodes(n)
 	c.noteCode(n, "use", "0201", v.text(2), w.text(2))
 	c.noteCode(n, "system", "0202", v.text(3), w.text(3))
@@ -160,8 +163,8 @@ func (k xtnConverter) from(c *call, n *fhir.Node) value {
 		return nil
 	}
 	v := c.phoneCodes(n).fill(c.j.maps.composite("XTN").from(c, n))
-	comp := c.plainPhone(n)
-	if extended := slices.ContainsFunc([]int{5, 6, 7, 8}, func(at int) bool { return v.text(at) != "" }); extended && comp == 12 && !within(v.text(6)+v.text(7), number) {
+	comp, other := c.plainPhone(n), extensionOf(n, otherURL, "valueBoolean").Text() == "true"
+	if extended := slices.ContainsFunc([]int{5, 6, 7, 8}, func(at int) bool { return v.text(at) != "" }); extended && comp == 12 && !other && !alike(v.text(6)+v.text(7), number) {
 		v = v.clear(5, 6, 7, 8) // the number was edited since
 	}
 	for _, t := range phoneTexts {
@@ -171,7 +174,7 @@ func (k xtnConverter) from(c *call, n *fhir.Node) value {
 	}
 	for _, t := range phoneTexts {
 		text := extensionOf(n, t.url, "valueString").Text()
-		if t.comp != 1 || comp == 4 || within(number, text) {
+		if t.comp != 1 || comp == 4 || other || alike(number, text) {
 			v = v.set(t.comp, text)
 		}
 	}
@@ -181,15 +184,21 @@ func (k xtnConverter) from(c *call, n *fhir.Node) value {
 	return v
 }
 
-// within tells whether the digits of a number stand in those of another.
-func within(number, other string) bool {
-	digits := func(s string) string {
-		return strings.Map(func(r rune) rune {
-			if r < '0' || r > '9' {
-				return -1
-			}
-			return r
-		}, s)
-	}
-	return strings.Contains(digits(other), digits(number))
+// otherURL says that the parts of a number, or how it is shown, are those of another one:
+// they stay where the number is edited.
+const otherURL = Extensions + "other-number"
+
+// alike tells whether the digits of a number stand in those of another.
+func alike(number, other string) bool {
+	a, b := digitsOf(number), digitsOf(other)
+	return a != "" && b != "" && (strings.Contains(a, b) || strings.Contains(b, a))
+}
+
+func digitsOf(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, s)
 }

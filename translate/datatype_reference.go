@@ -51,7 +51,11 @@ func (personConverter) to(c *call, v value) *fhir.Node {
 	if name == nil && number == nil {
 		return nil
 	}
-	extend(n, sourceTableURL, "valueString", textNode(v.text(8)))
+	if table := v.comp(8); len(table) > 1 {
+		extend(n, sourceTableURL, "valueCodeableConcept", cweConverter{}.to(c.below(c.location+".8", nil), table))
+	} else {
+		extend(n, sourceTableURL, "valueString", textNode(v.text(8)))
+	}
 	n.SetText("type", c.arg(0))
 	if number != nil {
 		n.Set("identifier", number)
@@ -78,6 +82,9 @@ func (personConverter) from(c *call, n *fhir.Node) value {
 	}
 	v := numberOfPerson.back(nil, c.j.maps.composite("CX").from(c.below(c.location, nil), n.Get("identifier")))
 	v = v.set(8, extensionOf(n, sourceTableURL, "valueString").Text())
+	if table := extensionOf(n, sourceTableURL, "valueCodeableConcept"); table != nil {
+		v = v.setComp(8, cweConverter{}.from(c.below(c.location, nil), table))
+	}
 	if name := extensionOf(n, nameURL, "valueHumanName"); name != nil && !retitled(n, display(name)) {
 		return nameOfPerson.back(v, xpnConverter{}.from(c, name))
 	}

@@ -54,6 +54,16 @@ var datatypeSamples = []datatypeSample{
 	{"PL", nil, []string{
 		"POC^R1^B1", "POC&1.2.3&ISO^R1&R1ID&L^B1^FAC&1.2&ISO^A^C^BLD^F1^Words^17&LAB&1.2.9&ISO^AUTH&1.2.8&ISO", "^^^^^C", "POC^^^^^^^^^17^AUTH", "^^^^^^^^^17", "^^^FAC^^^^^Words^17&LAB",
 	}},
+	{"XTN", nil, []string{"78788788^^CP^5555^^^1111^^^^^2222", "(555)555-0123^HOME^JP:1^^1^555^5550123", "^^PH^^^312^5550101^^^^^8475550101"}},
+	{"PLN", nil, []string{"17", "17^NPI^L", "17^LN^IL^20301231"}},
+	{"CQ", nil, []string{"2", "2^mg", "2^mg&milligram&UCUM", "2^&lbs", "2^mg&milligram&L&x&y&z&1&2&said"}},
+	{"CQ", []string{"time"}, []string{"2^min", "2^hr", "1^d&Day&ANS+"}},
+	{"minutes", nil, []string{"30^min", "2^hr", "120^s"}},
+	{"occurrence", nil, []string{"2^h", "2^hr", "15^min&minute&L"}},
+	{"RPT", nil, []string{"BID^^^^2^wk&week&UCUM", "Q&Every&L^HD^1^2.5^12^hr^IS^ACM^120^s^gts", "Once^^^^^^^PCM^30^min", "^^^^^^^C^45^s", "BID^^^^^^^XX"}},
+	{"TM", nil, []string{"1030", "103015", "100000"}},
+	{"DTM", []string{"dateTime"}, []string{"2026", "202601", "20260115", "202601151030", "20260115103000", "202601151030-0500", "20260115103000.25-0600", "20260115163000+0000"}},
+	{"lines", nil, []string{"one"}},
 	{"words", nil, []string{"COOK", "^Cook", "031^Cook^L", "031^Cook^L^32^Lake^99X^^^said"}},
 }
 

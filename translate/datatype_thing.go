@@ -253,7 +253,8 @@ func (attachmentConverter) to(c *call, v value) *fhir.Node {
 }
 
 func (c *call) pointer(v value) *fhir.Node {
-	n := fhir.NewObject().SetText("contentType", contentType(v.text(3), v.text(4)))
+	n := fhir.NewObject()
+	c.describe(n, v.comp(2), v.text(3), v.text(4))
 	if u, err := url.Parse(v.text(1)); err == nil && u.IsAbs() && !strings.ContainsAny(v.text(1), " \t\n") {
 		return n.SetText("url", v.text(1))
 	}
@@ -272,8 +273,46 @@ func isBase64(text string) bool {
 	return text != "" && len(text)%4 == 0 && len(text)-len(body) <= 2
 }
 
+const (
+	// applicationURL is the application that a document came from.
+	applicationURL = Extensions + "source-application"
+	// dataTypeURL and subtypeURL are the words of v2 where the media type has others.
+	dataTypeURL = Extensions + "data-type"
+	subtypeURL  = Extensions + "data-subtype"
+	// encodingURL is how the data was encoded where not in base64.
+	encodingURL = Extensions + "encoding"
+)
+
+// describe sets the media type, and what it does not say of where and what a document is.
+func (c *call) describe(n *fhir.Node, application value, kind, subtype string) {
+	n.SetText("contentType", contentType(kind, subtype))
+	if application != nil {
+		extend(n, applicationURL, "valueReference", partyConverter{}.to(c.below(c.location, []string{"Device"}), application))
+	}
+	plainKind, plainSubtype := mediaType(n)
+	if kind != plainKind || subtype != plainSubtype {
+		extend(n, dataTypeURL, "valueString", textNode(kind))
+		extend(n, subtypeURL, "valueString", textNode(subtype))
+	}
+}
+
+// mediaType returns the two words of v2 for what a document is.
+func mediaType(n *fhir.Node) (kind, subtype string) {
+	kind, subtype, _ = strings.Cut(n.Get("contentType").Text(), "/")
+	subtype, _, _ = strings.Cut(subtype, ";")
+	wasKind, wasSubtype := extensionOf(n, dataTypeURL, "valueString").Text(), extensionOf(n, subtypeURL, "valueString").Text()
+	if wasKind+wasSubtype != "" && contentType(wasKind, wasSubtype) == n.Get("contentType").Text() {
+		return wasKind, wasSubtype
+	}
+	return kind, subtype
+}
+
 func (c *call) embedded(v value) *fhir.Node {
-	n := fhir.NewObject().SetText("contentType", contentType(v.text(2), v.text(3)))
+	n := fhir.NewObject()
+	c.describe(n, v.comp(1), v.text(2), v.text(3))
+	if encoding := v.text(4); encoding != "Base64" {
+		extend(n, encodingURL, "valueString", textNode(encoding))
+	}
 	switch data := v.text(5); strings.ToLower(v.text(4)) {
 	case "base64":
 		data = strings.Join(strings.Fields(data), "")
@@ -316,15 +355,24 @@ func (attachmentConverter) from(c *call, n *fhir.Node) value {
 		}
 		return textValue("ED")
 	}
-	kind, subtype, _ := strings.Cut(n.Get("contentType").Text(), "/")
-	subtype, _, _ = strings.Cut(subtype, ";")
+	kind, subtype := mediaType(n)
+	var application value
+	if from := extensionOf(n, applicationURL, "valueReference"); from != nil {
+		application = partyConverter{}.from(c.below(c.location, nil), from)
+	}
 	if pointer {
-		return value(nil).set(1, n.Get("url").Text()).set(3, kind).set(4, subtype)
+		return value(nil).set(1, n.Get("url").Text()).setComp(2, application).set(3, kind).set(4, subtype)
 	}
 	if n.Get("data") == nil {
 		return nil
 	}
-	return value(nil).set(2, kind).set(3, subtype).set(4, "Base64").set(5, n.Get("data").Text())
+	encoding := extensionOf(n, encodingURL, "valueString").Text()
+	if encoding != "" && !strings.EqualFold(encoding, "base64") {
+		if data, err := base64.StdEncoding.DecodeString(n.Get("data").Text()); err == nil && c.j.wayBack {
+			return value(nil).setComp(1, application).set(2, kind).set(3, subtype).set(4, encoding).set(5, string(data))
+		}
+	}
+	return value(nil).setComp(1, application).set(2, kind).set(3, subtype).set(4, or(encoding, "Base64")).set(5, n.Get("data").Text())
 }
 
 // textType marks text that stood in the message as text, TX or FT.
@@ -334,7 +382,7 @@ const textType = "text/plain;charset=utf-8"
 type plainTextConverter struct{}
 
 func (plainTextConverter) to(c *call, v value) *fhir.Node {
-	text := linesConverter{}.to(c, v)
+	text := linesConverter{}.to(c, v) // and what stands beside
 	if text == nil {
 		return nil
 	}
@@ -347,5 +395,5 @@ func (plainTextConverter) from(c *call, n *fhir.Node) value {
 		c.report(IssueBadValue, "attachment is not base64")
 		return nil
 	}
-	return textValue(string(data))
+	return linesConverter{}.from(c, fhir.NewString(string(data)))
 }

@@ -2,6 +2,7 @@ package translate
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,11 +21,18 @@ func (timeConverter) to(c *call, v value) *fhir.Node {
 		c.report(IssueBadValue, "not a time of day; left out and carried")
 		return nil
 	}
+	if m[3] == "" {
+		c.annotate(precisionURL, "valueCode", fhir.NewString("minute"))
+	}
 	return fhir.NewString(m[1] + ":" + m[2] + ":" + or(m[3], "00"))
 }
 
-func (timeConverter) from(_ *call, n *fhir.Node) value {
-	return textValue(strings.ReplaceAll(n.Text(), ":", ""))
+func (timeConverter) from(c *call, n *fhir.Node) value {
+	text := strings.ReplaceAll(n.Text(), ":", "")
+	if extensionOf(c.beside, precisionURL, "valueCode").Text() == "minute" {
+		text = strings.TrimSuffix(text, "00")
+	}
+	return textValue(text)
 }
 
 // quantityConverter is a number with a unit (CQ). With the argument "time" the unit is one
@@ -37,38 +45,53 @@ func (quantityConverter) to(c *call, v value) *fhir.Node {
 		return nil
 	}
 	n := fhir.NewObject().Set("value", number)
-	if c.arg(0) == "time" {
-		code := c.j.unitOfTime(v.comp(2))
-		if code == "" {
-			c.report(IssueNoCode, "not a unit of time; left out and carried")
-			return nil
-		}
-		unit := v.comp(2)
-		return n.SetText("unit", or(unit.text(2), unit.text(1))).SetText("system", unitsOfMeasure).SetText("code", code)
+	if c.arg(0) == "time" && c.j.unitOfTime(v.comp(2)) == "" {
+		c.report(IssueNoCode, "not a unit of time; left out and carried")
+		return nil
 	}
 	c.setUnit(n, v.comp(2))
 	return n
 }
 
 func (quantityConverter) from(c *call, n *fhir.Node) value {
-	v := textValue(n.Get("value").Text())
-	if unit := n.Get("unit").Text(); c.arg(0) == "time" && c.j.unitOfTime(textValue(unit)) == n.Get("code").Text() && unit != "" {
-		return v.set(2, unit)
-	}
-	return v.setComp(2, c.unitOf(n))
+	return textValue(n.Get("value").Text()).setComp(2, c.unitOf(n))
 }
 
-// setUnit writes a unit (CWE): its words, and its code where the system is known.
+// unitURL is the unit as it came, where the unit of FHIR does not give it back.
+const unitURL = Extensions + "unit"
+
+// setUnit writes a unit (CWE): its words, its code where the system is known, or the code
+// of a unit of time for the argument "time".
 func (c *call) setUnit(n *fhir.Node, unit value) {
-	n.SetText("unit", or(unit.text(2), unit.text(1)))
-	if system := c.j.systemOf(unit.text(3)); system != "" && unit.text(1) != "" {
+	c.nameUnit(n, unit)
+	if c.unitOf(n).String() != unit.String() {
+		extend(n, unitURL, "valueCodeableConcept", cweConverter{}.to(c.below(c.location, nil).silent(), unit))
+	}
+}
+
+func (c *call) nameUnit(n *fhir.Node, unit value) {
+	n.SetText("unit", or(unit.text(2), or(unit.text(1), unit.text(9))))
+	if c.arg(0) == "time" {
+		n.SetText("system", unitsOfMeasure).SetText("code", c.j.unitOfTime(unit))
+		return
+	}
+	if system := c.j.systemOf(unit.text(3)); system != "" && codeForm.MatchString(unit.text(1)) {
 		n.SetText("system", system).SetText("code", unit.text(1))
 	}
 }
 
-// unitOf is the reverse of setUnit.
+// unitOf is the reverse of setUnit; a unit as it came that was edited since has no say.
 func (c *call) unitOf(n *fhir.Node) value {
+	if came := extensionOf(n, unitURL, "valueCodeableConcept"); came != nil {
+		v, now := cweConverter{}.from(c.below(c.location, nil).silent(), came), fhir.NewObject()
+		if c.nameUnit(now, v); same(now, partOf(n, "unit", "system", "code")) {
+			return v
+		}
+	}
 	unit := n.Get("unit").Text()
+	if c.arg(0) == "time" && unit != "" && c.j.unitOfTime(textValue(unit)) == n.Get("code").Text() {
+		return textValue(unit)
+	}
 	if name := c.j.nameOf(n.Get("system").Text()); name != "" && n.Get("code") != nil {
 		return value(nil).set(1, n.Get("code").Text()).set(2, unit).set(3, name)
 	}
@@ -89,7 +112,19 @@ func (unitsConverter) to(c *call, v value) *fhir.Node {
 
 func (unitsConverter) from(c *call, n *fhir.Node) value { return c.unitOf(n) }
 
-func (unitsConverter) part(n *fhir.Node) *fhir.Node { return partOf(n, "unit", "system", "code") }
+func (unitsConverter) part(n *fhir.Node) *fhir.Node {
+	return withExtensions(partOf(n, "unit", "system", "code"), n, unitURL)
+}
+
+// withExtensions adds the extensions of n with one of the urls to a part of it.
+func withExtensions(part, n *fhir.Node, urls ...string) *fhir.Node {
+	for _, ext := range n.Get("extension").Items() {
+		if slices.Contains(urls, ext.Get("url").Text()) {
+			part.Add("extension", ext)
+		}
+	}
+	return part
+}
 
 // unitOfTime returns the UCUM code of a unit of time, "" for any other.
 func (j *job) unitOfTime(unit value) string {
@@ -100,15 +135,36 @@ func (j *job) unitOfTime(unit value) string {
 type minutesConverter struct{}
 
 func (minutesConverter) to(c *call, v value) *fhir.Node {
-	if m, ok := minutes(v.text(1), c.j.unitOfTime(v.comp(2))); ok {
-		return fhir.NewNumber(m)
+	m, ok := minutes(v.text(1), c.j.unitOfTime(v.comp(2)))
+	if !ok {
+		c.report(IssueBadValue, "not a whole number of minutes; left out and carried")
+		return nil
 	}
-	c.report(IssueBadValue, "not a whole number of minutes; left out and carried")
-	return nil
+	if v.String() != m+"^min" {
+		c.annotate(quantityURL, "valueQuantity", quantityConverter{}.to(c.below(c.location, nil), v))
+	}
+	return fhir.NewNumber(m)
 }
 
-func (minutesConverter) from(_ *call, n *fhir.Node) value {
-	return textValue(n.Text()).set(2, "min")
+// quantityURL is a duration as it came, beside what FHIR wants in minutes.
+const quantityURL = Extensions + "quantity"
+
+func (minutesConverter) from(c *call, n *fhir.Node) value {
+	return c.duration(extensionOf(c.beside, quantityURL, "valueQuantity"), n)
+}
+
+// duration returns a duration as it came, if it still is that number of minutes.
+func (c *call) duration(came, now *fhir.Node) value {
+	if came != nil {
+		v := quantityConverter{}.from(c.below(c.location, nil), came)
+		if m, ok := minutes(v.text(1), c.j.unitOfTime(v.comp(2))); now == nil || (ok && m == now.Text()) {
+			return v
+		}
+	}
+	if now == nil {
+		return nil
+	}
+	return textValue(now.Text()).set(2, "min")
 }
 
 // minutes converts only what stays whole.
@@ -130,88 +186,34 @@ func (occurrenceConverter) to(c *call, v value) *fhir.Node {
 		c.report(IssueNoCode, "not a duration; left out and carried")
 		return nil
 	}
-	return fhir.NewObject().Set("duration", number).SetText("durationUnit", unit)
-}
-
-func (occurrenceConverter) from(_ *call, n *fhir.Node) value {
-	return textValue(n.Get("duration").Text()).set(2, n.Get("durationUnit").Text())
-}
-
-func (occurrenceConverter) part(n *fhir.Node) *fhir.Node {
-	return partOf(n, "duration", "durationUnit")
-}
-
-// repeatConverter is a repeat pattern (RPT, or the interval of a TQ) and a Timing: its
-// code in the sender's words, period, event and offset. A frequency is not derived from a code.
-type repeatConverter struct{}
-
-func (repeatConverter) to(c *call, v value) *fhir.Node {
-	n, repeat := fhir.NewObject(), fhir.NewObject()
-	if code := v.comp(1); code != nil {
-		n.Set("code", cweConverter{}.to(c.below(c.location+".1", []string{"notext"}), code))
-	}
-	c.repeatPeriod(repeat, v)
-	c.repeatEvent(repeat, v)
-	if repeat.Len() > 0 {
-		n.Set("repeat", repeat)
-	}
-	if n.Len() == 0 {
-		return nil
-	}
+	n := fhir.NewObject().Set("duration", number).SetText("durationUnit", unit)
+	c.noteUnit(n, "durationUnit", v.comp(2))
 	return n
 }
 
-func (c *call) repeatPeriod(repeat *fhir.Node, v value) {
-	if v.text(5) == "" {
-		return
-	}
-	unit := c.j.unitOfTime(v.comp(6))
-	if !decimal.MatchString(v.text(5)) || unit == "" {
-		c.report(IssueNoCode, "period without a unit of time; left out and carried")
-		return
-	}
-	repeat.Set("period", fhir.NewNumber(v.text(5))).SetText("periodUnit", unit)
-}
-
-func (c *call) repeatEvent(repeat *fhir.Node, v value) {
-	event := v.text(8)
-	if event == "" {
-		return
-	}
-	when := c.j.toFHIR("0528.when", event)
-	if when == "" {
-		c.report(IssueNoCode, "event is not in table 0528.when; left out and carried")
-		return
-	}
-	repeat.Add("when", fhir.NewString(when))
-	if offset, ok := minutes(v.text(9), c.j.unitOfTime(v.comp(10))); ok && !strings.HasPrefix(when, "C") {
-		repeat.Set("offset", fhir.NewNumber(offset))
+// noteUnit keeps a unit of time beside its code where that would not give it back.
+func (c *call) noteUnit(n *fhir.Node, name string, unit value) {
+	if unit.String() != n.Get(name).Text() {
+		beside := fhir.NewObject()
+		extend(beside, alternateURL, "valueCodeableConcept", cweConverter{}.to(c.below(c.location, nil).silent(), unit))
+		n.Set("_"+name, beside)
 	}
 }
 
-func (repeatConverter) from(c *call, n *fhir.Node) value {
-	var v value
-	if code := n.Get("code"); code != nil {
-		v = v.setComp(1, cweConverter{}.from(c.below(c.location, []string{"notext"}), code))
-	}
-	repeat := n.Get("repeat")
-	v = v.set(5, repeat.Get("period").Text()).set(6, repeat.Get("periodUnit").Text())
-	if r, ok := c.j.toV2("0528.when", repeat.At("when[0]").Text()); ok {
-		v = v.set(8, r.code)
-		if offset := repeat.Get("offset"); offset != nil {
-			v = v.set(9, offset.Text()).set(10, "min")
+// notedUnit returns a unit of time, as it came unless it was edited since.
+func (c *call) notedUnit(n *fhir.Node, name string) value {
+	if concept := extensionOf(n.Get("_"+name), alternateURL, "valueCodeableConcept"); concept != nil {
+		if v := (cweConverter{}).from(c.below(c.location, nil).silent(), concept); c.j.unitOfTime(v) == n.Get(name).Text() {
+			return v
 		}
 	}
-	return v
+	return textValue(n.Get(name).Text())
 }
 
-func (repeatConverter) part(n *fhir.Node) *fhir.Node {
-	out := fhir.NewObject()
-	if code := n.Get("code"); code.Get("coding") != nil {
-		out.Set("code", partOf(code, "coding")) // its text is a field of its own
-	}
-	if repeat := partOf(n.Get("repeat"), "period", "periodUnit", "when", "offset"); repeat.Len() > 0 {
-		out.Set("repeat", repeat)
-	}
-	return out
+func (occurrenceConverter) from(c *call, n *fhir.Node) value {
+	return textValue(n.Get("duration").Text()).setComp(2, c.notedUnit(n, "durationUnit"))
+}
+
+func (occurrenceConverter) part(n *fhir.Node) *fhir.Node {
+	return partOf(n, "duration", "durationUnit", "_durationUnit")
 }

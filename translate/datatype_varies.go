@@ -89,10 +89,10 @@ func (c *call) observed(v value) *fhir.Node {
 		return cweConverter{}.to(c.below(c.location, nil), v)
 	case "DT", "DTM", "TS":
 		c.choice = "DateTime"
-		return dtmConverter{}.to(c.below(c.location, []string{"dateTime"}), v)
+		return c.beneath(dtmConverter{}, []string{"dateTime"}, v)
 	case "TM":
 		c.choice = "Time"
-		return timeConverter{}.to(c.below(c.location, nil), v)
+		return c.beneath(timeConverter{}, nil, v)
 	case "DR":
 		c.choice = "Period"
 		return rangeOfTimeConverter{}.to(c.below(c.location, nil), v)
@@ -156,10 +156,8 @@ func (c *call) quantity(v value, comparator string) *fhir.Node {
 	}
 	c.choice = "Quantity"
 	n := fhir.NewObject().Set("value", number).SetText("comparator", comparator)
-	unit := parseValue(c.f.seg.field(6))
-	n.SetText("unit", or(unit.text(2), unit.text(1)))
-	if system := c.j.systemOf(unit.text(3)); system == unitsOfMeasure {
-		n.SetText("system", system).SetText("code", unit.text(1))
+	if unit := parseValue(c.f.seg.field(6)); len(unit) > 0 {
+		c.below(c.location, nil).setUnit(n, unit)
 	}
 	return n
 }
@@ -215,9 +213,9 @@ func (variesConverter) from(c *call, n *fhir.Node) value {
 	case "CodeableConcept":
 		return cweConverter{}.from(c.below(c.location, nil), n)
 	case "DateTime":
-		return dtmConverter{}.from(c.below(c.location, nil), n)
+		return dtmConverter{}.from(c, n)
 	case "String", "Integer":
-		return textValue(n.Text())
+		return linesConverter{}.from(c, n)
 	}
 	c.report(IssueNotCarried, "Observation.value of this type has no table yet")
 	return nil
@@ -268,12 +266,7 @@ func (c *call) measured(n *fhir.Node) *fhir.Node {
 }
 
 func (c *call) unit(n *fhir.Node) value {
-	n = c.measured(n)
-	unit := n.Get("unit").Text()
-	if n.Get("system").Text() == unitsOfMeasure {
-		return value(nil).set(1, n.Get("code").Text()).set(2, unit).set(3, "UCUM")
-	}
-	return textValue(unit)
+	return c.below(c.location, nil).unitOf(c.measured(n))
 }
 
 // linkedConverter says on the way back which role a provider has, by the element that
