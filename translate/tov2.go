@@ -468,7 +468,7 @@ func (w *writer) write(f *frame) bool {
 	}
 	needed := len(f.row.needs) == 0 && (seg.valued() || slices.Contains(f.row.find, "grouped"))
 	for _, n := range f.row.needs {
-		needed = needed || seg.field(n) != "" || f.number > 0 // what is carried of it alone
+		needed = needed || seg.field(n) != ""
 	}
 	needed = needed || (w.wayBack && len(w.carriedFields(f)) > 0) // it stood there
 	if !needed {
