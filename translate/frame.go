@@ -351,5 +351,8 @@ func (j *job) location(f *frame, n int) string {
 
 // repLocation is where repetition i, 0-based, stands.
 func (j *job) repLocation(f *frame, n, i int) string {
+	if f.seg.seq == 1 && i == 0 && f.table != nil && f.seg.name == f.table.segment && n < len(f.table.locations) {
+		return f.table.locations[n]
+	}
 	return hl7v2.Path{Segment: f.seg.name, Sequence: f.seg.seq, Field: n, Repetition: i + 1}.String()
 }

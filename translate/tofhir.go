@@ -291,10 +291,11 @@ func (b *builder) fill(f *frame) {
 		if !r.forward() || r.mapName == "new" || r.mapName == "element" || r.mapName == "contained" || r.mapName == "ref" || r.mapName == "unsaid" {
 			continue
 		}
-		if !b.holds(r.when, f) {
+		if (r.field > 0 && len(f.seg.reps(r.field)) == 0) || !b.holds(r.when, f) {
 			continue
 		}
-		for _, root := range b.roots(f, r.target.resource) {
+		var room [1]*fhir.Node
+		for _, root := range b.roots(room[:0], f, r.target.resource) {
 			if r.field == 0 {
 				b.constant(f, r, root)
 				continue
@@ -305,16 +306,15 @@ func (b *builder) fill(f *frame) {
 }
 
 // roots returns the resource of a name, or for "/DiagnosticReport" those that the segments
-// right below the frame make.
-func (b *builder) roots(f *frame, name string) []*fhir.Node {
+// right below the frame make. It may use the room.
+func (b *builder) roots(roots []*fhir.Node, f *frame, name string) []*fhir.Node {
 	below, ok := strings.CutPrefix(name, "/")
 	if !ok {
 		if root := b.lookup(f, name); root != nil {
-			return []*fhir.Node{root}
+			roots = append(roots, root)
 		}
-		return nil
+		return roots
 	}
-	var roots []*fhir.Node
 	for _, at := range f.below {
 		if n := at.get(below); n != nil {
 			roots = append(roots, n)

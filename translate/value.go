@@ -129,8 +129,8 @@ func (v value) comp(c int) value {
 		return nil
 	}
 	sub := make(value, len(v[c-1]))
-	for i, s := range v[c-1] {
-		sub[i] = []string{s}
+	for i := range sub {
+		sub[i] = v[c-1][i : i+1 : i+1]
 	}
 	if sub.empty() {
 		return nil
