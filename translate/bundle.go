@@ -1,6 +1,10 @@
 package translate
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -49,8 +53,11 @@ func (j *job) keyPart(f *frame, name string) string {
 	if name == "none" {
 		return name
 	}
-	if name == "seq" {
+	switch name {
+	case "seq":
 		return itoa(f.seg.seq)
+	case "message":
+		return j.content()
 	}
 	if kind, inner, ok := strings.Cut(strings.TrimSuffix(name, ")"), "("); ok {
 		for one := range strings.SplitSeq(inner, "|") {
@@ -70,6 +77,23 @@ func (j *job) keyPart(f *frame, name string) string {
 	return j.lookup(f, name).ID()
 }
 
+// content names what a message says by its own hash: who sent it and all but its header, so
+// that the same under another control id gives the same, and two messages never share what
+// neither names.
+func (j *job) content() string {
+	if j.hash == "" {
+		h := sha256.New()
+		_, _ = io.WriteString(h, j.first("MSH").field(3)+"\x1d"+j.first("MSH").field(4)+"\r")
+		for _, seg := range j.segs {
+			if seg.name != "MSH" {
+				_, _ = io.WriteString(h, seg.String()+"\r")
+			}
+		}
+		j.hash = hex.EncodeToString(h.Sum(nil))
+	}
+	return j.hash
+}
+
 // within returns the segment of that name that stands under the frame, else the nearest.
 func (j *job) within(f *frame, name string) *segment {
 	for _, below := range f.below {
@@ -80,11 +104,16 @@ func (j *job) within(f *frame, name string) *segment {
 	return j.nearest(f, name)
 }
 
+// wholeDay is a date that names a day.
+var wholeDay = regexp.MustCompile(`^(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])`)
+
 // numberKey is a number and who gave it: the universal id, else the namespace. A number
 // alone belongs to the application that placed the order.
 func (j *job) numberKey(f *frame, kind string, v value) string {
 	authority := v.comp(4)
 	switch kind {
+	case "day":
+		return wholeDay.FindString(v.text(1))
 	case "EI":
 		authority = value{{v.raw(2, 1)}, {v.raw(3, 1)}}
 	case "XCN":

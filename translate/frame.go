@@ -13,6 +13,7 @@ type job struct {
 	p         *Profile
 	maps      *maps
 	trigger   string              // "I12"
+	hash      string              // see content
 	segs      []*segment          // the message: all of it on the way to FHIR, what is written so far on the way back
 	firsts    map[string]*segment // the first of each name
 	singles   map[string]*fhir.Node
