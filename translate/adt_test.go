@@ -129,3 +129,46 @@ func TestSentEvent(t *testing.T) {
 		}
 	}
 }
+
+// TestOtherNumbersStay: where the profile lists the identifiers that may leave, no number of
+// PID-2, PID-4, PID-18, PID-20 or PID-21 leaves, as an identifier or as it was carried.
+func TestOtherNumbersStay(t *testing.T) {
+	t.Parallel()
+	raw := string(readMessage(t, goldenDir+"/adt-a31-person.hl7").Encode())
+	odd := strings.NewReplacer("OLD-5^^^ZZPAPER", `""^^^ZZPAPER`, "ZZ1234567^IL", "^IL").Replace(raw)
+	for _, text := range []string{raw, odd} {
+		p := flowProfile(t)
+		p.SendIdentifiers = []string{"https://soc.example.org/id/il-dcfs-id"}
+		bundle := toFHIR(t, parse(t, text), p).Bundle
+		out, _ := render(t, bundle, p, Meta{Event: "ADT^A31", ControlID: "1", Created: sent.Created})
+		if got := out.Get("PID-3"); got != "90000017^^^IL-DCFS&1.3.6.1.4.1.21367.2026.10.1&ISO^SR" || out.Get("PID-3[2]") != "" {
+			t.Errorf("PID-3 is %q", got)
+		}
+		for _, path := range []string{"PID-2", "PID-4", "PID-18", "PID-19", "PID-20", "PID-21"} {
+			if got := out.Get(path); got != "" {
+				t.Errorf("%s left as %q", path, got)
+			}
+		}
+	}
+}
+
+// TestLimitedConsent denies until someone has read the exceptions, however the code was sent.
+func TestLimitedConsent(t *testing.T) {
+	t.Parallel()
+	raw := string(readMessage(t, goldenDir+"/adt-a04-consents.hl7").Encode())
+	for _, sent := range []string{"L", "L^Limited^HL70498", "7^Partly^L^L^Limited^HL70498"} {
+		m := parse(t, strings.Replace(raw, "|||||L||20261103", "|||||"+sent+"||20261103", 1))
+		limited := 0
+		for _, n := range fhir.Entries(toFHIR(t, m, flowProfile(t)).Bundle) {
+			if n.ResourceType() == "Consent" && n.At("identifier[0].value").Text() == "CF-5" {
+				limited++
+				if n.At("provision.type").Text() != "deny" {
+					t.Errorf("CON-11 %s: status %s, provision %s", sent, n.Get("status").Text(), n.At("provision.type").Text())
+				}
+			}
+		}
+		if limited != 1 {
+			t.Errorf("CON-11 %s: %d consents", sent, limited)
+		}
+	}
+}

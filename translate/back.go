@@ -76,6 +76,7 @@ func (j *job) backField(f *frame, n int) []string {
 		return nil
 	}
 	raw, ok := j.carriedFields(f)[n]
+	ok = ok && !j.guarded(f.table, n)
 	if ok && raw == "" && j.wayBack {
 		return nil
 	}
@@ -227,6 +228,15 @@ func (j *job) ours(room []place, f *frame, r *row, root *fhir.Node) []place {
 		out = append(out, p)
 	}
 	return out
+}
+
+// guarded tells whether a field holds identifiers of which the profile lets some out:
+// what a carrier has of them whole stays here.
+func (j *job) guarded(t *table, n int) bool {
+	if j.wayBack || !j.p.choosy() {
+		return false
+	}
+	return slices.ContainsFunc(t.of(n), func(r *row) bool { return r.arg0() == "patient" })
 }
 
 // markedOnly tells whether nothing but a mark makes an element one of the row.

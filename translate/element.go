@@ -38,6 +38,7 @@ type step struct {
 	several  bool   // picked: the key is a list
 	url      string // extension
 	each     bool   // extended: each repetition is an extension of its own
+	aligned  bool   // appended: a repetition belongs to the item at its place, which another field says
 	marked   bool   // on the way back only the items that are marked for the field
 }
 
@@ -107,10 +108,22 @@ func (t target) within(root *fhir.Node) (about []*fhir.Node, rest target) {
 	return []*fhir.Node{root}, t
 }
 
+// at is the target of one repetition, 0-based.
+func (t target) at(rep int) target {
+	for i, s := range t.steps {
+		if s.aligned {
+			t.steps = slices.Clone(t.steps)
+			t.steps[i] = step{name: s.name, kind: indexed, index: rep}
+			return t
+		}
+	}
+	return t
+}
+
 // opens tells whether the path makes an item of a list on its way, which must not be for nothing.
 func (t target) opens() bool {
 	for i, s := range t.steps {
-		if i < len(t.steps)-1 && (s.kind == appended || s.kind == picked || s.each) {
+		if i < len(t.steps)-1 && ((s.kind == appended && !s.aligned) || s.kind == picked || s.each) {
 			return true
 		}
 	}

@@ -70,6 +70,8 @@ func parseStep(part string) (step, error) {
 		return step{}, errTarget
 	case !bracket:
 		return step{name: name}, nil
+	case inner == "#":
+		return step{name: name, kind: appended, aligned: true}, nil
 	case inner == "" || inner == "-":
 		return step{name: name, kind: appended, marked: inner == "-"}, nil
 	}

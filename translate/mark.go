@@ -47,7 +47,7 @@ func (t target) readList() (key string, at int) {
 	names := []string{strings.TrimLeft(t.resource, "^/")}
 	at = -1
 	for i, s := range t.steps {
-		if s.kind == appended || s.kind == picked || s.each || (s.kind == indexed && i == len(t.steps)-1) {
+		if (s.kind == appended && !s.aligned) || s.kind == picked || s.each || (s.kind == indexed && i == len(t.steps)-1) {
 			at = i
 		}
 	}

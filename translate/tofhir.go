@@ -365,7 +365,7 @@ func (b *builder) mapField(f *frame, r *row, root *fhir.Node) {
 			f.marks[r.field] = append(f.marks[r.field], mark{rep: i, row: r, whole: true})
 			continue
 		}
-		p, ok := b.putOnce(f, r, root, n, choice)
+		p, ok := b.putOnce(f, r, root, n, choice, i)
 		if ok && n != nil {
 			b.mark(f, r, root, r.target, p, i)
 		}
@@ -389,7 +389,7 @@ func (b *builder) mapField(f *frame, r *row, root *fhir.Node) {
 
 // putOnce is put, and for what a list holds once only, whoever says it (a security
 // label), the one that is there already.
-func (b *builder) putOnce(f *frame, r *row, root, node *fhir.Node, choice string) (place, bool) {
+func (b *builder) putOnce(f *frame, r *row, root, node *fhir.Node, choice string, rep int) (place, bool) {
 	if r.mapName == "label" && node != nil && r.repeats() {
 		for _, p := range r.target.find(root) {
 			if !same(p.bare(), node) {
@@ -401,7 +401,7 @@ func (b *builder) putOnce(f *frame, r *row, root, node *fhir.Node, choice string
 			return p, true
 		}
 	}
-	return r.target.put(root, node, choice)
+	return r.target.at(rep).put(root, node, choice)
 }
 
 // join adds a part to the element that other fields have made.
