@@ -317,7 +317,13 @@ func (s *segment) text(n, c int) string {
 	if len(reps) == 0 {
 		return ""
 	}
-	return parseValue(reps[0]).text(max(c, 1))
+	comp := reps[0]
+	for ; c > 1; c-- {
+		_, comp, _ = strings.Cut(comp, "^")
+	}
+	comp, _, _ = strings.Cut(comp, "^")
+	comp, _, _ = strings.Cut(comp, "&")
+	return unescape(comp)
 }
 
 // valued tells whether any field is valued.
