@@ -127,7 +127,7 @@ func (t *table) keeps(r *row) bool {
 		return false
 	}
 	for i := range t.rows {
-		if o := &t.rows[i]; o.field == r.field && o.way == "<>" && o.mapName != "code" {
+		if o := &t.rows[i]; o != r && o.field == r.field && o.way == "<>" && o.mapName != "code" {
 			return false
 		}
 	}

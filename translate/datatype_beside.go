@@ -47,6 +47,18 @@ func (c *call) beneath(k converter, args []string, v value) *fhir.Node {
 	return n
 }
 
+// number sets the value of a quantity, and tells whether it is one.
+func (c *call) number(n *fhir.Node, name string, v value) bool {
+	d := c.below(c.location, nil)
+	node := nmConverter{}.to(d, v)
+	if node == nil {
+		return false
+	}
+	n.Set(name, node)
+	place{parent: n, name: name, node: node}.annotate(d.beside)
+	return true
+}
+
 // put converts a component into a member of an object, what belongs beside it with it.
 func (c *call) put(n *fhir.Node, name string, k converter, args []string, v value, at int) {
 	if len(v.comp(at)) == 0 {

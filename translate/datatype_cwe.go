@@ -88,9 +88,11 @@ func (c *call) addCoding(n *fhir.Node, v value, s slot) {
 		c.below(c.location+"."+itoa(s.code+2), nil).report(IssueNoSystem, "coding system name is not registered; coding without system")
 	}
 	coding := fhir.NewObject().SetText("system", system).SetText("version", v.text(s.version))
-	if code != "" && !codeForm.MatchString(code) {
-		c.below(c.location+"."+itoa(s.code), nil).report(IssueBadValue, "not of the FHIR datatype code; kept as words")
-		code, display = "", or(display, code)
+	if plain := strings.Join(strings.Fields(code), " "); plain != code {
+		beside := fhir.NewObject()
+		extend(beside, renderedURL, "valueString", fhir.NewString(code))
+		coding.Set("_code", beside)
+		code = plain
 	}
 	coding.SetText("code", code).SetText("display", display)
 	c.nameSystem(coding, v, s)
@@ -229,6 +231,9 @@ func (c *call) putCoding(v *value, coding *fhir.Node, s slot) bool {
 	if system != "" && name+oid == "" && !(c.j.wayBack && c.arg(0) == "default") {
 		c.report(IssueNotCarried, "code system has no v2 name in the profile; only the display is sent")
 		code = ""
+	}
+	if sent := extensionOf(coding.Get("_code"), renderedURL, "valueString").Text(); strings.Join(strings.Fields(sent), " ") == code && sent != "" {
+		code = sent
 	}
 	if code == "" && display == "" {
 		return c.j.wayBack && same(coding, unsaid())

@@ -21,7 +21,7 @@ var (
 )
 
 func (dtmConverter) to(c *call, v value) *fhir.Node {
-	s := v.text(1)
+	s := strings.TrimSpace(v.text(1))
 	if s == "" {
 		return nil
 	}
@@ -37,10 +37,12 @@ func (dtmConverter) to(c *call, v value) *fhir.Node {
 	case c.arg(0) == "date" || (parts[4] == "" && c.arg(0) == "dateTime"):
 		return fhir.NewString(date)
 	case parts[5] == "" || (c.arg(0) == "instant" && parts[6] == "" && c.arg(1) != "minute"):
+		c.state(v)
 		return c.reduced(date, IssuePrecision, "time is not precise enough")
 	}
 	offset, code, why := c.j.p.offset(parts)
 	if offset == "" {
+		c.state(v)
 		return c.reduced(date, code, why)
 	}
 	if parts[8] == "" {
@@ -50,6 +52,26 @@ func (dtmConverter) to(c *call, v value) *fhir.Node {
 		c.annotate(precisionURL, "valueCode", fhir.NewString("minute"))
 	}
 	return fhir.NewString(date + "T" + parts[4] + ":" + parts[5] + ":" + or(parts[6], "00") + parts[7] + offset)
+}
+
+// statedURL is the time as far as it was said, beside an instant that is not there.
+const statedURL = Extensions + "stated"
+
+// state keeps what an instant cannot say: a time to the minute, or a date.
+func (c *call) state(v value) {
+	if c.arg(0) != "instant" || !c.keep {
+		return
+	}
+	d := c.below(c.location, []string{"dateTime"}).silent()
+	n := (dtmConverter{}).to(d, v)
+	if n == nil || (dtmConverter{}).from(d, n).String() != v.String() {
+		return
+	}
+	c.annotate(statedURL, "valueDateTime", n)
+	if d.beside != nil {
+		exts := c.beside.Get("extension")
+		exts.Item(exts.Len()-1).Set("_valueDateTime", d.beside)
+	}
 }
 
 // reduced gives up the time: a date remains where the target takes one.
@@ -121,6 +143,13 @@ func gapless(parts []string) bool {
 }
 
 func (dtmConverter) from(c *call, n *fhir.Node) value {
+	if n == nil {
+		for _, ext := range c.beside.Get("extension").Items() {
+			if ext.Get("url").Text() == statedURL {
+				return c.take(ext, "valueDateTime", dtmConverter{}, nil)
+			}
+		}
+	}
 	parts := dateTimeForm.FindStringSubmatch(n.Text())
 	if parts == nil {
 		return nil

@@ -19,7 +19,7 @@ var phoneTexts = []struct {
 	comp int
 	url  string
 }{
-	{1, "http://hl7.org/fhir/StructureDefinition/rendered-value"},
+	{1, renderedURL},
 	{4, Extensions + "communication-address"},
 	{12, Extensions + "unformatted"},
 }

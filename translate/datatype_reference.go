@@ -153,18 +153,18 @@ func (oneCodingConverter) from(c *call, n *fhir.Node) value {
 type daysConverter struct{}
 
 func (daysConverter) to(c *call, v value) *fhir.Node {
-	number := nmConverter{}.to(c, v)
-	if number == nil {
+	n := fhir.NewObject()
+	if !c.number(n, "value", v) {
 		return nil
 	}
-	return fhir.NewObject().Set("value", number).SetText("unit", "d").SetText("system", unitsOfMeasure).SetText("code", "d")
+	return n.SetText("unit", "d").SetText("system", unitsOfMeasure).SetText("code", "d")
 }
 
-func (daysConverter) from(_ *call, n *fhir.Node) value {
+func (daysConverter) from(c *call, n *fhir.Node) value {
 	if n.Get("system").Text() != unitsOfMeasure || n.Get("code").Text() != "d" {
 		return nil
 	}
-	return textValue(n.Get("value").Text())
+	return c.take(n, "value", nmConverter{}, nil)
 }
 
 // namedConverter is somebody of whom only the name is known (XPN), as a logical reference.

@@ -40,11 +40,10 @@ func (timeConverter) from(c *call, n *fhir.Node) value {
 type quantityConverter struct{}
 
 func (quantityConverter) to(c *call, v value) *fhir.Node {
-	number := nmConverter{}.to(c, v.comp(1))
-	if number == nil {
+	n := fhir.NewObject()
+	if !c.number(n, "value", v.comp(1)) {
 		return nil
 	}
-	n := fhir.NewObject().Set("value", number)
 	if c.arg(0) == "time" && c.j.unitOfTime(v.comp(2)) == "" {
 		c.report(IssueNoCode, "not a unit of time; left out and carried")
 		return nil
@@ -54,7 +53,7 @@ func (quantityConverter) to(c *call, v value) *fhir.Node {
 }
 
 func (quantityConverter) from(c *call, n *fhir.Node) value {
-	return textValue(n.Get("value").Text()).setComp(2, c.unitOf(n))
+	return value(nil).setComp(1, c.take(n, "value", nmConverter{}, nil)).setComp(2, c.unitOf(n))
 }
 
 // unitURL is the unit as it came, where the unit of FHIR does not give it back.
@@ -181,12 +180,12 @@ func minutes(number, unit string) (string, bool) {
 type occurrenceConverter struct{}
 
 func (occurrenceConverter) to(c *call, v value) *fhir.Node {
-	number, unit := nmConverter{}.to(c, v.comp(1)), c.j.unitOfTime(v.comp(2))
-	if number == nil || unit == "" {
+	n, unit := fhir.NewObject(), c.j.unitOfTime(v.comp(2))
+	if !c.number(n, "duration", v.comp(1)) || unit == "" {
 		c.report(IssueNoCode, "not a duration; left out and carried")
 		return nil
 	}
-	n := fhir.NewObject().Set("duration", number).SetText("durationUnit", unit)
+	n.SetText("durationUnit", unit)
 	c.noteUnit(n, "durationUnit", v.comp(2))
 	return n
 }
@@ -211,9 +210,9 @@ func (c *call) notedUnit(n *fhir.Node, name string) value {
 }
 
 func (occurrenceConverter) from(c *call, n *fhir.Node) value {
-	return textValue(n.Get("duration").Text()).setComp(2, c.notedUnit(n, "durationUnit"))
+	return value(nil).setComp(1, c.take(n, "duration", nmConverter{}, nil)).setComp(2, c.notedUnit(n, "durationUnit"))
 }
 
 func (occurrenceConverter) part(n *fhir.Node) *fhir.Node {
-	return partOf(n, "duration", "durationUnit", "_durationUnit")
+	return partOf(n, "duration", "_duration", "durationUnit", "_durationUnit")
 }

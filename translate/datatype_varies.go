@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -70,10 +71,19 @@ func (componentConverter) from(c *call, n *fhir.Node) value {
 	return nil
 }
 
+// separatorURL is what stands between the numbers of a ratio where that is no colon.
+const separatorURL = Extensions + "separator"
+
+// comparedForm is a number with a comparator, which some send as NM.
+var comparedForm = regexp.MustCompile(`^(<=|>=|<|>)\s*(\S+)$`)
+
 // observed is the value of OBX-5, of the type that OBX-2 says.
 func (c *call) observed(v value) *fhir.Node {
 	switch kind := c.f.seg.text(2, 1); kind {
 	case "NM":
+		if m := comparedForm.FindStringSubmatch(v.text(1)); m != nil {
+			return c.quantity(textValue(m[2]), m[1])
+		}
 		return c.quantity(v.comp(1), "")
 	case "SN":
 		return c.structured(v)
@@ -150,12 +160,12 @@ func (rangeOfTimeConverter) from(c *call, n *fhir.Node) value {
 
 // quantity makes a Quantity of a number and OBX-6; a unit system is named only for UCUM.
 func (c *call) quantity(v value, comparator string) *fhir.Node {
-	number := nmConverter{}.to(c, v)
-	if number == nil {
+	n := fhir.NewObject()
+	if !c.number(n, "value", v) {
 		return nil
 	}
 	c.choice = "Quantity"
-	n := fhir.NewObject().Set("value", number).SetText("comparator", comparator)
+	n.SetText("comparator", comparator)
 	if unit := parseValue(c.f.seg.field(6)); len(unit) > 0 {
 		c.below(c.location, nil).setUnit(n, unit)
 	}
@@ -168,7 +178,13 @@ const unitsOfMeasure = "http://unitsofmeasure.org"
 func (c *call) structured(v value) *fhir.Node {
 	comparator, separator := v.text(1), v.text(3)
 	if comparator == "=" {
-		comparator = "" // FHIR says it by saying nothing
+		n := c.structured(value(nil).setComp(2, v.comp(2)).setComp(3, v.comp(3)).setComp(4, v.comp(4)))
+		if at := or2(n.Get("numerator"), n); n != nil && c.choice != "Range" {
+			beside := fhir.NewObject() // FHIR says it by saying nothing
+			extend(beside, alternateURL, "valueCodeableConcept", fhir.NewObject().SetText("text", "="))
+			at.Set("_comparator", beside)
+		}
+		return n
 	}
 	known := slices.Contains([]string{"", "<", "<=", ">=", ">"}, comparator)
 	switch {
@@ -180,7 +196,11 @@ func (c *call) structured(v value) *fhir.Node {
 		over, under := c.quantity(v.comp(2), comparator), c.quantity(v.comp(4), "")
 		if over != nil && under != nil {
 			c.choice = "Ratio"
-			return fhir.NewObject().Set("numerator", over).Set("denominator", under)
+			n := fhir.NewObject().Set("numerator", over).Set("denominator", under)
+			if separator != ":" {
+				extend(n, separatorURL, "valueString", fhir.NewString(separator))
+			}
+			return n
 		}
 	}
 	c.report(IssueBadValue, "structured number that is not a number, a range or a ratio; carried")
@@ -198,14 +218,21 @@ func (variesConverter) from(c *call, n *fhir.Node) value {
 	}
 	switch c.choice {
 	case "Quantity":
-		if comparator := n.Get("comparator").Text(); comparator != "" {
-			return textValue(comparator).set(2, n.Get("value").Text())
+		number, comparator := c.take(n, "value", nmConverter{}, nil), comparatorOf(n)
+		switch kind := c.f.seg.text(2, 1); {
+		case kind == "NM" && comparator != "":
+			return textValue(comparator + number.text(1))
+		case kind == "SN" || comparator != "":
+			return value(nil).set(1, comparator).setComp(2, number)
 		}
-		return textValue(n.Get("value").Text())
+		return number
 	case "Range":
+		if c.f.seg.text(2, 1) == "NR" {
+			return c.structuredText(n.Get("low"), "", n.Get("high")).numbers()
+		}
 		return c.structuredText(n.Get("low"), "-", n.Get("high"))
 	case "Ratio":
-		return c.structuredText(n.Get("numerator"), ":", n.Get("denominator"))
+		return c.structuredText(n.Get("numerator"), or(extensionOf(n, separatorURL, "valueString").Text(), ":"), n.Get("denominator"))
 	case "Time":
 		return timeConverter{}.from(c, n)
 	case "Period":
@@ -223,8 +250,16 @@ func (variesConverter) from(c *call, n *fhir.Node) value {
 
 // structuredText writes two quantities as SN.
 func (c *call) structuredText(first *fhir.Node, separator string, second *fhir.Node) value {
-	v := value(nil).set(1, first.Get("comparator").Text()).set(2, first.Get("value").Text())
-	return v.set(3, separator).set(4, second.Get("value").Text())
+	v := value(nil).set(1, comparatorOf(first)).setComp(2, c.take(first, "value", nmConverter{}, nil))
+	return v.set(3, separator).setComp(4, c.take(second, "value", nmConverter{}, nil))
+}
+
+// numbers returns the two numbers of a structured one (SN) as a range (NR).
+func (v value) numbers() value { return value(nil).setComp(1, v.comp(2)).setComp(2, v.comp(4)) }
+
+// comparatorOf returns the comparator of a quantity, also one that FHIR says by saying nothing.
+func comparatorOf(n *fhir.Node) string {
+	return or(n.Get("comparator").Text(), extensionOf(n.Get("_comparator"), alternateURL, "valueCodeableConcept").Get("text").Text())
 }
 
 func (c *call) valueType(n *fhir.Node) string {
