@@ -106,6 +106,14 @@ type Codec interface {
 	Encode(out Outbound) (Encoded, error)
 }
 
+// Updater is a Codec of a format in which a message may say less than is known and leave the
+// rest as it is.
+type Updater interface {
+	// Update reads the raw bytes as a change of the known resources: what the message does not
+	// speak of stands as it did.
+	Update(in Inbound, known []*fhir.Node) (*fhir.Node, error)
+}
+
 // Refusal is the error of a Codec: a code of the table and located issues, free of values.
 type Refusal struct {
 	Code   Code

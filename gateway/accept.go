@@ -8,17 +8,19 @@ import (
 	"slices"
 
 	"caregate/adapters"
+	"caregate/fhir"
 	"caregate/ledger"
 	"caregate/queue"
 )
 
 // inspection is a message on its way in: what each step of Accept learned of it.
 type inspection struct {
-	partner Partner
-	in      adapters.Inbound
-	decoded adapters.Decoded
-	kind    Kind
-	who     person
+	partner  Partner
+	in       adapters.Inbound
+	decoded  adapters.Decoded
+	kind     Kind
+	who      person
+	replaced []*fhir.Node // Patients that are old records of another one, after a merge
 	referral
 	stated   []ledger.Input // decision inputs that the partner may assert
 	asserted bool           // it said something that enters decisions, new or not
@@ -71,7 +73,7 @@ func (g *Gateway) place(ctx context.Context, m *inspection) (adapters.Ack, ledge
 	switch {
 	case m.code != adapters.CodeAccepted:
 	case m.held == nil:
-		if err := errors.Join(g.follow(ctx, m), g.compare(ctx, m)); err != nil {
+		if err := errors.Join(g.update(ctx, m), g.follow(ctx, m), g.compare(ctx, m)); err != nil {
 			return g.unavailable(err), ledger.Accepted{}
 		}
 		g.label(m)

@@ -44,6 +44,7 @@ func (g *Gateway) identify(ctx context.Context, m *inspection, word string) erro
 // byDocument finds the child by what the message itself says.
 func (g *Gateway) byDocument(ctx context.Context, m *inspection) error {
 	patients, refs := subjects(m.decoded.Bundle)
+	patients, m.replaced = survivors(patients)
 	switch {
 	case len(patients) > 1:
 		m.hold("identity", "the message speaks of several children: ask the sender for one message per child")
@@ -69,6 +70,9 @@ func (g *Gateway) byDocument(ctx context.Context, m *inspection) error {
 // byIdentifier knows a child by an exact identifier of a registered assigner, with family name and birth date agreeing.
 func (g *Gateway) byIdentifier(ctx context.Context, m *inspection, patient *fhir.Node) error {
 	terms, agree := identity.Terms(patient, g.Assigners), identity.Agreement(patient)
+	for _, old := range m.replaced {
+		terms = append(terms, identity.Terms(old, g.Assigners)...)
+	}
 	if len(terms) == 0 || agree == nil {
 		m.hold("identity", "the child has no identifier of a registered assigner with family name and birth date: register the assigner or resolve with the child")
 		return nil
@@ -206,8 +210,10 @@ func (m *inspection) remember(patient *fhir.Node, terms [][]byte, agree []byte) 
 	if identifies || m.in.Protocol == "mllp" { // ids of v2 messages are computed here, not chosen by the partner
 		scope = ""
 	}
-	m.who.links = append(m.who.links, ledger.Link{Term: refTerm(scope, patient.Ref())})
-	m.stated = append(m.stated, ledger.Input{Kind: inputReference, Key: patient.Ref(), Body: []byte(patient.Ref())})
+	for _, p := range append([]*fhir.Node{patient}, m.replaced...) {
+		m.who.links = append(m.who.links, ledger.Link{Term: refTerm(scope, p.Ref())})
+		m.stated = append(m.stated, ledger.Input{Kind: inputReference, Key: p.Ref(), Body: []byte(p.Ref())})
+	}
 	if !identifies {
 		return
 	}

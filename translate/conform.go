@@ -240,6 +240,7 @@ func (p *Profile) check() error {
 	}{
 		{"dtm.precision", p.DTM.Precision, []string{"", "day", "minute", "second"}},
 		{"zSegments", p.ZSegments, []string{"", "carry", "drop", "send"}},
+		{"updates", p.Updates, []string{"", "fields", "snapshot"}},
 		{"hd", p.HD, []string{"", "namespace", "universal"}},
 		{"terminator", p.Terminator, []string{"", "cr", "crlf", "lf"}},
 		{"lineBreak", p.LineBreak, []string{"", ".br", "repeat", "space"}},

@@ -31,6 +31,7 @@ type Profile struct {
 	CodeSystems         map[string]string `yaml:"codeSystems"`         // v2 coding system name -> FHIR system, before the table
 	Codes               map[string]Codes  `yaml:"codes"`               // code table -> v2 code -> FHIR code, before the table
 	HoldCodes           []string          `yaml:"holdCodes"`           // HL7 tables whose unknown codes make a message wait for a person, "0283"; "all" for every table; by default those of statuses, consents and confidentiality, [] for none
+	Updates             string            `yaml:"updates"`             // what an empty field of a later message means: "fields" (default, the standard) that nothing changed, "snapshot" that there is nothing
 	Structures          []string          `yaml:"structures"`          // message structures allowed, "REF_I12"; "any" for all
 	ZSegments           string            `yaml:"zSegments"`           // of others: "carry" (default) keeps them, "drop" does not, "send" also writes them out
 	SendZ               []string          `yaml:"sendZ"`               // names of the Z segments that "send" writes out; empty means all

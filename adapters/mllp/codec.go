@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"caregate/adapters"
+	"caregate/fhir"
 	"caregate/hl7v2"
 	"caregate/translate"
 )
@@ -57,6 +58,24 @@ func (c Codec) Decode(in adapters.Inbound) (adapters.Decoded, error) {
 		out.Unmapped = append(out.Unmapped, adapters.Unmapped(u))
 	}
 	return out, nil
+}
+
+var _ adapters.Updater = Codec{}
+
+// Update reads a message that Decode took as a change of what is known: an empty field changes
+// nothing, "" takes away (HL7 v2.5.1 section 2.5.3).
+func (c Codec) Update(in adapters.Inbound, known []*fhir.Node) (*fhir.Node, error) {
+	raw, _, err := toUTF8(in.Raw, c.Profile.Charset)
+	if err != nil {
+		return nil, err
+	}
+	m, err := hl7v2.Parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	open := c.Profile
+	open.Structures = nil
+	return translate.Update(m, known, open)
 }
 
 // Encode renders a released Bundle. Redisclosure notices travel as NTE segments at the end.
