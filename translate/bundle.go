@@ -1,9 +1,9 @@
 package translate
 
 import (
+	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
-	"io"
 	"regexp"
 	"strconv"
 	"strings"
@@ -83,12 +83,22 @@ func (j *job) keyPart(f *frame, name string) string {
 func (j *job) content() string {
 	if j.hash == "" {
 		h := sha256.New()
-		_, _ = io.WriteString(h, j.first("MSH").field(3)+"\x1d"+j.first("MSH").field(4)+"\r")
+		out := bufio.NewWriter(h) // a document is not copied for it
 		for _, seg := range j.segs {
-			if seg.name != "MSH" {
-				_, _ = io.WriteString(h, seg.String()+"\r")
+			_, _ = out.WriteString(seg.name)
+			for n, reps := range seg.fields {
+				if seg.name == "MSH" && n != 2 && n != 3 {
+					continue
+				}
+				_, _ = out.WriteString("|" + itoa(n))
+				for _, rep := range reps {
+					_, _ = out.WriteString("~")
+					_, _ = out.WriteString(rep)
+				}
 			}
+			_, _ = out.WriteString("\r")
 		}
+		_ = out.Flush()
 		j.hash = hex.EncodeToString(h.Sum(nil))
 	}
 	return j.hash
