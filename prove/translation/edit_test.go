@@ -176,6 +176,9 @@ func changedFields(a, b *hl7v2.Message) (names []string, places int) {
 			}
 			places++
 			name := fmt.Sprintf("%s-%d", x.Name(), f)
+			if name == "OBR-2" && a.Get("RF1-6") != "" {
+				name = "RF1-6" // in a REF the OBR with the number of the referral says what is asked for
+			}
 			if name = cmp.Or(twins[name], name); !slices.Contains(names, name) {
 				names = append(names, name)
 			}
