@@ -311,7 +311,7 @@ type beyondConverter struct{}
 func (beyondConverter) to(c *call, v value) *fhir.Node {
 	said := c.j.maps.converterFor(c.arg(1))
 	check := c.below(c.location, c.args[2:])
-	check.quiet = true
+	check.quiet, check.keep = true, false
 	if n := said.to(check, v); n != nil && said.from(check, n).String() == v.String() {
 		return nil
 	}
