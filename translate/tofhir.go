@@ -458,6 +458,10 @@ func (j *job) convert(c *call, r *row, reps []string) *fhir.Node {
 	if len(r.target.steps) == 0 {
 		return n
 	}
+	if kind := r.arg0(); r.mapName == "EI" && kind != "" && n != nil {
+		coding := fhir.NewObject().SetText("system", terminology+"v2-0203").SetText("code", kind)
+		n.Set("type", fhir.NewObject().Set("coding", fhir.NewArray(coding)))
+	}
 	last := r.target.steps[len(r.target.steps)-1]
 	if n.Kind() == fhir.Object && last.kind == picked && (last.key == performerFunction || last.key == "url") {
 		last.sign(n)
