@@ -154,8 +154,12 @@ func (c *translateCmd) matrix(s *session) error {
 	}
 	return s.answer(m, func() {
 		for _, segment := range m.Segments {
-			s.say("%s  %s: %d mapped, %d carried; guide: %d rows, %d followed, %d deviating, %d open", segment.Segment, segment.Name,
-				segment.Mapped, segment.Carried, segment.Guide.Rows, segment.Guide.Followed, segment.Guide.Deviating, segment.Guide.Open)
+			if strings.Contains(c.Why, "-") {
+				s.say("%s  %s", segment.Segment, segment.Name)
+			} else {
+				s.say("%s  %s: %d mapped, %d carried; guide: %d rows, %d followed, %d deviating, %d open", segment.Segment, segment.Name,
+					segment.Mapped, segment.Carried, segment.Guide.Rows, segment.Guide.Followed, segment.Guide.Deviating, segment.Guide.Open)
+			}
 			for _, f := range segment.Fields {
 				l := workbench.Line(f, "\n"+strings.Repeat(" ", 52))
 				s.say("  %-7s %-32.32s %-8s %s", f.Field, f.Name, f.State, firstOf(l.Targets, "-"))
@@ -163,12 +167,14 @@ func (c *translateCmd) matrix(s *session) error {
 					s.say("%52sfrom %s; guide: %s", "", firstOf(l.Source, "no row"), firstOf(l.Guide, "nothing"))
 				}
 				if f.Deviates != "" {
-					s.say("%52sdeviates: %s", "", f.Deviates)
+					s.say("%52sbecause: %s", "", f.Deviates)
 				}
 			}
 		}
-		for _, line := range workbench.CoverageHead(m) {
-			s.say("%s", line)
+		if c.Why == "" {
+			for _, line := range workbench.CoverageHead(m) {
+				s.say("%s", line)
+			}
 		}
 	})
 }

@@ -122,7 +122,7 @@ func CoveragePage() ([]byte, error) {
 }
 
 func segmentPage(b *strings.Builder, s translate.SegmentMap) {
-	fmt.Fprintf(b, "\n### %s\n\n%s. Written into: %s.\n\n| field | name | | target | source | guide | deviates because |\n|---|---|---|---|---|---|---|\n", s.Segment, s.Name, strings.Join(s.Resources, ", "))
+	fmt.Fprintf(b, "\n### %s\n\n%s. Written into: %s.\n\n| field | name | | target | source | guide | because |\n|---|---|---|---|---|---|---|\n", s.Segment, s.Name, strings.Join(s.Resources, ", "))
 	for _, f := range s.Fields {
 		l := Line(f, "; ")
 		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %s |\n", f.Field, safeCell(f.Name), f.State, safeCell(l.Targets), safeCell(l.Source), l.Guide, safeCell(f.Deviates))
