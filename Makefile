@@ -1,11 +1,12 @@
-# Needs Go, make and a C compiler (SQLite is compiled in). npm is needed only for generate and prove.
+# Needs Go, make and a C compiler (SQLite is compiled in). npm is needed only for generate, bench and prove;
+# bench compares with Debian's python3-hl7 too, where it is installed.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 export CGO_ENABLED := 1
 
-# What can be set: make fuzz FUZZTIME=1m, make prove TOPIC=house, make demo ARGS=--stay
+# What can be set: make fuzz FUZZTIME=1m, make prove TOPIC=translation FUZZTIME=10m, make demo ARGS=--stay
 ARGS      ?=
 FUZZTIME  ?= 10s
 COUNT     ?= 1
@@ -96,9 +97,10 @@ prove_also_consent     := ./consent ./policy
 .PHONY: prove
 prove: export CAREGATE_PROVE := full
 prove: export CAREGATE_CORPUS := $(abspath $(CAREGATE_CORPUS))
-prove: $(definitions) ## every must-show of TOPIC at full size, figures as JSON lines
+prove: export FUZZTIME := $(FUZZTIME)
+prove: $(definitions) ## every must-show of TOPIC at full size, figures as JSON lines (fuzz targets for FUZZTIME each)
 	@test -d '$(CAREGATE_CORPUS)' || { echo "no corpus: set CAREGATE_CORPUS to its folder" >&2; exit 1; }
-	go test -count=1 -timeout 60m -v ./prove/$(TOPIC)
+	go test -count=1 -timeout 120m -v ./prove/$(TOPIC)
 	$(if $(prove_also_$(TOPIC)),go test -count=1 -timeout 60m -p 1 -v $(prove_also_$(TOPIC)))
 
 .PHONY: clean

@@ -187,13 +187,18 @@ func TestStatus(t *testing.T) {
 // its way back is a message, and where that has the segments that came, the way there and back from it
 // is the same message again.
 func FuzzToFHIR(f *testing.F) {
-	files, _ := filepath.Glob(filepath.Join(goldenDir, "*.hl7"))
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
+	for _, pattern := range []string{filepath.Join(goldenDir, "*.hl7"), "../testdata/flows/*/*.hl7", "../testdata/hl7v2/*.hl7"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			f.Fatalf("no messages at %s: %v", pattern, err)
 		}
-		f.Add(data)
+		for _, file := range files {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(data)
+		}
 	}
 	p, err := LoadProfile([]byte("zone: America/Chicago"))
 	if err != nil {

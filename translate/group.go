@@ -128,8 +128,10 @@ func around(f *frame) *fhir.Node {
 
 // unsay gives an element that must be there and was not said a reason for its absence.
 func unsay(r *row, root *fhir.Node) {
-	if len(r.target.find(root)) > 0 {
-		return
+	for _, p := range r.target.find(root) {
+		if p.node != nil || p.extensionsOf(false).Len() > 0 {
+			return
+		}
 	}
 	last := r.target.steps[len(r.target.steps)-1]
 	at := root
