@@ -129,7 +129,7 @@ func around(f *frame) *fhir.Node {
 // unsay gives an element that must be there and was not said a reason for its absence.
 func unsay(r *row, root *fhir.Node) {
 	for _, p := range r.target.find(root) {
-		if p.node != nil || p.extensionsOf(false).Len() > 0 {
+		if beside := p.extensionsOf(false).Clone(); p.node != nil || (beside != nil && !prune(beside)) { // a row may have opened a home for nothing
 			return
 		}
 	}
