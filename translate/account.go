@@ -194,6 +194,9 @@ func (s *stood) has(rep int, leaf leafAt) bool {
 	}
 	text := unescape(leaf.raw)
 	if s.lines != nil {
+		if broken := strings.Split(leaf.raw, `\.br\`); len(broken) > 1 {
+			return !slices.ContainsFunc(broken, func(line string) bool { return !slices.Contains(s.lines, unescape(line)) })
+		}
 		return slices.Contains(s.lines, text)
 	}
 	return text != "" && unescape(s.value.raw(max(leaf.comp, 1), max(leaf.sub, 1))) == text

@@ -226,12 +226,26 @@ func (b *bench) doubt(s saying, l translate.Leaf, p hl7v2.Path, carriers map[str
 			return "no carrier of this field has it"
 		}
 	case translate.Mapped:
-		if utf8.RuneCountInString(text) >= 4 && !s.found(text, b.all) {
+		if utf8.RuneCountInString(text) >= 4 && !s.found(strings.TrimLeft(text, "<>="), b.all) && !implied(text, l) {
 			return "not in the Bundle: " + l.Target
 		}
 	case translate.Unread:
 	}
 	return ""
+}
+
+// implied tells whether the datatype of the target says the text: a code is of the system
+// that its element is bound to, so the v2 table of it stands nowhere; data is Base64. (The
+// sign before a number is the comparator of its quantity.)
+func implied(text string, l translate.Leaf) bool {
+	switch {
+	case tableName.MatchString(text):
+		kind := kindOf(bracketed.ReplaceAllString(l.Target, ""))
+		return kind == "code" || kind == "Coding" || kind == "unsignedInt"
+	case text == "Base64":
+		return strings.HasSuffix(strings.ToLower(l.Target), "attachment")
+	}
+	return false
 }
 
 // TestCarriersHoldOneField looks into every carrier.
