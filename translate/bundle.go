@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -154,9 +155,9 @@ func (b *builder) unify(f *frame) {
 		first := b.ids[ref]
 		switch {
 		case first == nil:
-			b.ids[ref] = bound.node
-		case same(first, bound.node):
-			if f.main() == bound.node {
+			b.ids[ref], b.makers[bound.node] = bound.node, f
+		case same(first, bound.node) && (f.root() != bound.node || f.repeatsSegment(b.makers[first])):
+			if f.root() == bound.node {
 				f.shared = first
 				for _, below := range f.below {
 					below.displaced = true
@@ -168,6 +169,18 @@ func (b *builder) unify(f *frame) {
 			bound.node.Set("id", fhir.NewString(b.id(typeOf(bound.name), first.ID()+"#"+itoa(b.again[ref]+1))))
 		}
 	}
+}
+
+// repeatsSegment tells whether a segment says field by field what an earlier one does; set
+// ids may count them.
+func (f *frame) repeatsSegment(first *frame) bool {
+	for n := 1; n <= max(len(f.seg.fields), len(first.seg.fields)); n++ {
+		counts := slices.ContainsFunc(f.table.of(n), func(r *row) bool { return r.mapName == "SI" })
+		if f.seg.field(n) != first.seg.field(n) && !(counts && f.seg.field(n) == itoa(f.ordinal)) {
+			return false
+		}
+	}
+	return true
 }
 
 // replace lets a frame share the equal resource of an earlier one; its carriers go there too.

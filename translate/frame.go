@@ -49,6 +49,7 @@ type frame struct {
 	before    *frame     // the segment before this one in the message, on the way to FHIR
 	stray     bool       // no row of the structure reads it here
 	shared    *fhir.Node // its resource, where an earlier segment says the same
+	way       []int      // down the structure, to compare with those of other segments
 	displaced bool       // it stands under such a segment
 	ordinal   int        // which of its segment under its parent, 1-based
 	number    int        // which of its segment on what carries it; 0: the ordinal or the place in the message

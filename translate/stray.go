@@ -14,7 +14,8 @@ import (
 // its own; else a Basic keeps it, one extension for each field. The resource says after
 // which segment it came, so that the way back writes it there.
 
-// afterURL is the extension that says so: "OBX.Observation after PV1(2)".
+// afterURL is the extension that says so: "OBX.Observation after PV1(2)", "NK1#2 after ZPI(1)"
+// for the second there.
 const afterURL = Extensions + "after"
 
 // againURL is that of a segment that says the same as another one of the message.
@@ -91,31 +92,104 @@ func (b *builder) settle(f *frame) {
 }
 
 // settleAll says on each resource where its segment stood, where the rows would not write
-// it: of a stray, of one that stands under a second segment of one resource, of one that
-// says the same as another.
+// it: of a stray, of one that stands before or after where the structure has it, or under
+// a second segment of one resource, of one that says the same as another.
 func (b *builder) settleAll() {
+	b.displace()
+	numbers := map[counted]int{}
 	for _, f := range b.frames {
-		switch {
+		root := f.root()
+		switch at := (counted{f.parent, f.seg.name}); {
 		case f.shared != nil:
 			f.shared.Add("extension", after(f, againURL))
-		case f.table != nil && f.main().ResourceType() != "" && (f.stray || (f.displaced && f.owns())):
-			f.main().Add("extension", after(f, afterURL))
+		case root != nil && (f.stray || f.displaced):
+			root.Add("extension", after(f, afterURL))
+		case root != nil:
+			numbers[at]++ // those that are written together
+			f.ordinal = numbers[at]
+		default:
+			numbers[at]++
 		}
 	}
 }
 
-// owns tells whether the segment has made a resource.
-func (f *frame) owns() bool {
-	return slices.ContainsFunc(f.bound, func(b binding) bool { return b.own && b.node.ResourceType() != "" })
+// root returns the first resource that the segment has made, nil for none.
+func (f *frame) root() *fhir.Node {
+	for _, b := range f.bound {
+		if b.own && b.node.ResourceType() != "" {
+			return b.node
+		}
+	}
+	return nil
 }
 
-// after is the extension that says where a segment stood.
+// displace finds the segments that the rows would write at another place of the message
+// than where they stand: their way down the structure is before that of one before them.
+func (b *builder) displace() {
+	var last []int
+	for i, f := range b.frames {
+		switch {
+		case f.before == nil:
+			f.way = []int{0}
+		case f.stray || f.shared != nil || f.displaced || f.row == nil || f.parent == nil:
+			f.way = append(slices.Clone(f.before.way), -1)
+		default:
+			f.way = append(slices.Clone(f.parent.way), b.structure.group(f.row), i)
+			if slices.Compare(f.way, last) < 0 && b.movable(f) {
+				f.displaced, f.way = true, append(slices.Clone(f.before.way), -1)
+			} else if slices.Compare(f.way, last) < 0 && b.moveBefore(i) {
+				b.displace()
+				return
+			}
+		}
+		if slices.Compare(f.way, last) > 0 {
+			last = f.way
+		}
+	}
+}
+
+// movable tells whether a resource can say where the segment stood: its own, and not one
+// of which a message has one.
+func (b *builder) movable(f *frame) bool {
+	root := f.root()
+	return root != nil && !f.displaced && f.shared == nil && !b.isSingle(root.ResourceType())
+}
+
+// moveBefore displaces what stands before segment i and would be written after it.
+func (b *builder) moveBefore(i int) (moved bool) {
+	for _, f := range b.frames[:i] {
+		if slices.Compare(f.way, b.frames[i].way) > 0 && !f.stray && f.row != nil && b.movable(f) {
+			f.displaced, moved = true, true
+		}
+	}
+	return moved
+}
+
+// group returns the place of the neighbouring rows that are written together with this one.
+func (s *structure) group(r *structureRow) int {
+	for i := range s.rows {
+		if s.rows[i].segment == r.segment && (i == 0 || s.rows[i-1].segment != r.segment) {
+			for k := i; k < len(s.rows) && s.rows[k].segment == r.segment; k++ {
+				if &s.rows[k] == r {
+					return i
+				}
+			}
+		}
+	}
+	return len(s.rows)
+}
+
+// after is the extension that says where a segment stood, and which one under its parent.
 func after(f *frame, url string) *fhir.Node {
 	where := "nothing"
 	if f.before != nil {
 		where = placeName(f.before.seg)
 	}
-	return fhir.NewObject().SetText("url", url).SetText("valueString", f.table.nameOr(f.seg.name)+strayWord+where)
+	name := f.table.nameOr(f.seg.name)
+	if f.ordinal > 1 {
+		name += "#" + itoa(f.ordinal)
+	}
+	return fhir.NewObject().SetText("url", url).SetText("valueString", name+strayWord+where)
 }
 
 func (t *table) nameOr(segment string) string {
@@ -149,9 +223,10 @@ func (b *builder) carryWhole(f *frame) {
 
 // placement is where the way back writes a resource that no row of the structure writes there.
 type placement struct {
-	node  *fhir.Node
-	table *table
-	again bool // beside the place where a row does
+	node    *fhir.Node
+	table   *table
+	ordinal int
+	again   bool // beside the place where a row does
 }
 
 // placements returns them with the segments that they stood after.
@@ -162,15 +237,24 @@ func (m *maps) placements(n *fhir.Node) (out []placement, where []string) {
 		if !ok || (url != afterURL && url != againURL) {
 			continue
 		}
+		name, number, _ := strings.Cut(name, "#")
 		t := m.segments[name]
 		if n.ResourceType() == "Basic" {
 			t = m.keptTable(n.At("code.coding[0].code").Text())
 		}
 		if t != nil && segmentForm.MatchString(t.segment) && t.segment != "MSH" && t.segment != "ZCG" {
-			out, where = append(out, placement{n, t, url == againURL}), append(where, at)
+			out, where = append(out, placement{n, t, ordinalOf(number), url == againURL}), append(where, at)
 		}
 	}
 	return out, where
+}
+
+// ordinalOf reads the number of a mark, 1 for none.
+func ordinalOf(number string) int {
+	if integerForm.MatchString(number) && len(number) < 5 && number[0] != '-' {
+		return atoi(number)
+	}
+	return 1
 }
 
 // gatherStrays finds what no row of the structure writes, on the way back.
@@ -218,7 +302,7 @@ func (w *writer) writeStray(s placement, parent *frame) {
 		w.followers(&frame{seg: w.segs[len(w.segs)-1]})
 		return
 	}
-	f := &frame{seg: &segment{name: s.table.segment, seq: 1}, table: s.table, parent: parent, ordinal: 1}
+	f := &frame{seg: &segment{name: s.table.segment, seq: 1}, table: s.table, parent: parent, ordinal: s.ordinal}
 	f.row = &structureRow{segment: s.table.segment, table: s.table.name, send: "none"}
 	w.bindAll(f, s.node)
 	if w.write(f) {

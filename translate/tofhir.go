@@ -38,7 +38,7 @@ func ToFHIR(m *hl7v2.Message, p Profile) (Result, error) {
 		j.report("MSH-9", IssueUnmapped, "message structure has no table of its own; the general one reads it")
 	}
 	j.many, j.structure = s.many, s
-	b := &builder{job: j, origins: map[*fhir.Node]string{}, tables: map[*table]bool{}, latest: map[string]int{}, counts: map[counted]int{}, ids: map[string]*fhir.Node{}, again: map[string]int{}, linked: map[linked]bool{}, used: map[opened]bool{}}
+	b := &builder{job: j, origins: map[*fhir.Node]string{}, tables: map[*table]bool{}, latest: map[string]int{}, counts: map[counted]int{}, ids: map[string]*fhir.Node{}, makers: map[*fhir.Node]*frame{}, again: map[string]int{}, linked: map[linked]bool{}, used: map[opened]bool{}}
 	b.build(s)
 	leaves := b.account()
 	return Result{Bundle: b.bundle(), Issues: once(j.issues), Leaves: leaves, Unmapped: b.unmapped()}, nil
@@ -65,6 +65,7 @@ type builder struct {
 	counts  map[counted]int       // how many of a segment stand under a frame
 	ids     map[string]*fhir.Node // "Type/id" -> resource
 	linked  map[linked]bool       // references that are set
+	makers  map[*fhir.Node]*frame // the segment that made a resource
 	again   map[string]int        // "Type/id" -> how many different resources had that key
 	whole   []*fhir.Node          // segments carried whole
 	used    map[opened]bool       // tables that have read a segment

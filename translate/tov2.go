@@ -466,7 +466,8 @@ func (w *writer) write(f *frame) bool {
 			}
 		}
 	}
-	needed := len(f.row.needs) == 0 && (seg.valued() || slices.Contains(f.row.find, "grouped"))
+	owned := w.wayBack && f.main().ResourceType() != "" // something made it
+	needed := (owned || len(f.row.needs) == 0) && (seg.valued() || slices.Contains(f.row.find, "grouped"))
 	for _, n := range f.row.needs {
 		needed = needed || seg.field(n) != ""
 	}
