@@ -79,6 +79,9 @@ func (k authorityConverter) to(c *call, v value) *fhir.Node {
 func (authorityConverter) from(c *call, n *fhir.Node) value {
 	assigner := n.Get("assigner")
 	namespace := extensionOf(assigner, namespaceURL, "valueString").Text()
+	if namespace != "" && retitled(assigner, namespace) {
+		namespace = assigner.Get("display").Text() // edited since
+	}
 	if number := assigner.Get("identifier"); number != nil && number.Get("system") == nil {
 		id, kind := universalOf(number)
 		return value(nil).set(1, namespace).set(2, id).set(3, kind)
