@@ -355,7 +355,7 @@ func (b *builder) mapField(f *frame, r *row, root *fhir.Node) {
 		if r.joins() {
 			group = reps
 		}
-		if group[0] == "" || (r.mapName == "attachment" && r.arg0() == "type") {
+		if strings.Join(group, "") == "" || (r.mapName == "attachment" && r.arg0() == "type") {
 			continue
 		}
 		c := b.borrow(call{f: f, args: r.args, location: b.repLocation(f, r.field, i), rep: i, keep: f.table.keeps(r)})
