@@ -3,6 +3,7 @@ package translation
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -107,6 +108,9 @@ func danglingIn(bundle *fhir.Node) []string {
 	return out
 }
 
+// setID is the number of a segment, which says nothing of its own.
+var setID = regexp.MustCompile(`^[0-9]{1,4}$`)
+
 // hasSource tells whether a resource says anything that a leaf of the message says, in its
 // elements or in a carrier of its own.
 func hasSource(s saying, m *hl7v2.Message, n *fhir.Node) bool {
@@ -129,7 +133,10 @@ func hasSource(s saying, m *hl7v2.Message, n *fhir.Node) bool {
 	}
 	for i := range m.Len() {
 		segment := m.Segment(i)
-		for f := 2; f <= segment.FieldCount() && segment.Name() != "MSH"; f++ {
+		for f := 1; f <= segment.FieldCount() && segment.Name() != "MSH"; f++ {
+			if f == 1 && setID.MatchString(segment.Field(1).Raw()) {
+				continue
+			}
 			for rep := 1; rep <= segment.Field(f).Repetitions(); rep++ {
 				for _, l := range (spot{m, i, f, rep}).leaves() {
 					if s.found(l.text, texts) {
