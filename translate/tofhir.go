@@ -371,7 +371,9 @@ func (b *builder) mapField(f *frame, r *row, root *fhir.Node) {
 			b.mark(f, r, root, r.target, p, i)
 		}
 		if !ok && i == 0 {
-			p, ok = b.join(r, root, p, n)
+			if p, ok = b.join(r, root, p, n); ok {
+				b.mark(f, r, root, r.target, p, i)
+			}
 		}
 		if ok = ok && (i == 0 || len(r.target.steps) > 0); ok && n != nil && len(r.target.steps) == 0 {
 			merge(target{}, root, n, nil)
