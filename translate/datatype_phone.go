@@ -1,7 +1,6 @@
 package translate
 
 import (
-	"slices"
 	"strings"
 
 	"caregate/fhir"
@@ -24,7 +23,7 @@ var phoneTexts = []struct {
 	{12, Extensions + "unformatted"},
 }
 
-func (k xtnConverter) to(c *call, v value) *fhir.Node {
+func (xtnConverter) to(c *call, v value) *fhir.Node {
 	comp, number := phone(v)
 	if strings.TrimSpace(number) == "" {
 		return nil
@@ -34,7 +33,10 @@ func (k xtnConverter) to(c *call, v value) *fhir.Node {
 	if parts := c.j.maps.composite("XTN").to(c, v); parts != nil {
 		mergeDeep(n, parts)
 	}
-	usual := c.plainPhone(n)
+	usual := plainPhone(n, v)
+	if hasParts(v) && comp == 12 {
+		usual = 7 // parts alone make another value
+	}
 	for _, t := range phoneTexts {
 		if text := v.text(t.comp); strings.TrimSpace(text) != "" && t.comp != comp {
 			extend(n, t.url, "valueString", fhir.NewString(text))
@@ -44,7 +46,7 @@ func (k xtnConverter) to(c *call, v value) *fhir.Node {
 			extend(n.Get("_value"), t.url, "valueString", fhir.NewString(number))
 		}
 	}
-	if parts := k.from(c, n); parts.raw(1, 1) != v.raw(1, 1) || parts.raw(7, 1) != v.raw(7, 1) {
+	if strayParts(v, comp, number) || (comp != 1 && comp != 4 && v.text(1) != "" && !alike(number, v.text(1))) {
 		extend(n, otherURL, "valueBoolean", fhir.NewBool(true))
 	}
 	w := c.phoneCodes(n)
@@ -145,10 +147,9 @@ func (c *call) phoneCodes(n *fhir.Node) value {
 	return value(nil).set(2, said).set(3, kind)
 }
 
-// plainPhone tells which component a value is that nothing is said of.
-func (c *call) plainPhone(n *fhir.Node) int {
-	system := n.Get("system").Text()
-	switch parts := c.j.maps.composite("XTN").from(c, n); {
+// plainPhone tells which component a value is that nothing is said of; parts are those of the number.
+func plainPhone(n *fhir.Node, parts value) int {
+	switch system := n.Get("system").Text(); {
 	case system == "email" || system == "url":
 		return 4
 	case parts.text(7) != "" && composed(parts) == n.Get("value").Text():
@@ -157,20 +158,28 @@ func (c *call) plainPhone(n *fhir.Node) int {
 	return 12
 }
 
-func (k xtnConverter) from(c *call, n *fhir.Node) value {
+// strayParts tells whether the parts are not those of the number that is the value.
+func strayParts(v value, comp int, number string) bool {
+	return hasParts(v) && comp != 4 && comp != 7 && !alike(v.text(6)+v.text(7), number)
+}
+
+func hasParts(v value) bool { return v.text(5)+v.text(6)+v.text(7)+v.text(8) != "" }
+
+func (xtnConverter) from(c *call, n *fhir.Node) value {
 	number := n.Get("value").Text()
 	if number == "" {
 		return nil
 	}
 	v := c.phoneCodes(n).fill(c.j.maps.composite("XTN").from(c, n))
-	comp, other := c.plainPhone(n), extensionOf(n, otherURL, "valueBoolean").Text() == "true"
-	if extended := slices.ContainsFunc([]int{5, 6, 7, 8}, func(at int) bool { return v.text(at) != "" }); extended && comp == 12 && !other && !alike(v.text(6)+v.text(7), number) {
-		v = v.clear(5, 6, 7, 8) // the number was edited since
-	}
+	comp, other := plainPhone(n, v), extensionOf(n, otherURL, "valueBoolean").Text() == "true"
+	said := false
 	for _, t := range phoneTexts {
 		if extensionOf(n.Get("_value"), t.url, "valueString") != nil {
-			comp = t.comp
+			comp, said = t.comp, true
 		}
+	}
+	if (comp == 12 && !said) || (!other && strayParts(v, comp, number)) {
+		v = v.clear(5, 6, 7, 8) // the number was edited since
 	}
 	for _, t := range phoneTexts {
 		text := extensionOf(n, t.url, "valueString").Text()
