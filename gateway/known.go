@@ -28,7 +28,7 @@ func (g *Gateway) update(ctx context.Context, m *inspection) error {
 	if err != nil {
 		return err
 	}
-	m.decoded.Bundle = bundle
+	m.decoded.Bundle, m.kind = bundle, kindOf(bundle)
 	for _, old := range known {
 		stayReplaced(bundle, old)
 	}
@@ -42,8 +42,8 @@ func (g *Gateway) known(ctx context.Context, m *inspection) ([]*fhir.Node, error
 		switch r.ResourceType() {
 		case "Patient", "Encounter":
 			wanted[r.Ref()] = true
-		case "ServiceRequest", "Task":
-			if m.kind == KindReferral { // a status says what it says
+		case "ServiceRequest":
+			if m.kind != KindStatus { // which says what it says
 				wanted[r.Ref()] = true
 			}
 		}

@@ -3,6 +3,7 @@ package translate
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -232,6 +233,8 @@ func (p *Profile) ends() string {
 	return "\r"
 }
 
+var versionForm = regexp.MustCompile(`^(2\.[1-9](\.[0-9])?)?$`)
+
 // check holds that each key has a value that it may have.
 func (p *Profile) check() error {
 	for _, c := range []struct {
@@ -250,6 +253,9 @@ func (p *Profile) check() error {
 		if !slices.Contains(c.may, c.value) {
 			return fmt.Errorf("translate profile: %s: one of %s", c.key, strings.Trim(strings.Join(c.may, ", "), ", "))
 		}
+	}
+	if !versionForm.MatchString(p.Version) {
+		return errors.New("translate profile: version: not a version of HL7 v2, such as 2.5.1")
 	}
 	for path, most := range p.Lengths {
 		if at, err := hl7v2.ParsePath(path); err != nil || at.Field == 0 || at.Repetition+at.Sequence+at.Subcomponent > 0 || most < 1 {

@@ -8,8 +8,13 @@ import (
 )
 
 // updated are the segments of which a message has one and which a later message updates field
-// by field: the child and the visit, the referral. Segments that repeat are sent whole.
-var updated = []string{"PID", "PD1", "PV1", "PV2", "RF1"}
+// by field, each from this field on: the child and the visit, the referral. Set ids say nothing,
+// and the status of a referral (RF1-1) is not said again by a message that leaves it out.
+// Segments that repeat are sent whole.
+var updated = []struct {
+	name  string
+	first int
+}{{"PID", 2}, {"PD1", 1}, {"PV1", 2}, {"PV2", 1}, {"RF1", 2}}
 
 // Update returns the Bundle of a message as an update of what is known of its resources: a
 // field that is empty changes nothing and stands as it did, one that is "" is gone, one that
@@ -18,7 +23,8 @@ var updated = []string{"PID", "PD1", "PV1", "PV2", "RF1"}
 // ToFHIR, and fails as that does.
 func Update(m *hl7v2.Message, known []*fhir.Node, p Profile) (*fhir.Node, error) {
 	r, err := ToFHIR(m, p)
-	if err != nil || len(known) == 0 || p.Updates == "snapshot" {
+	question := m.Get("MSH-9.2") == "I15" // which changes nothing
+	if err != nil || len(known) == 0 || p.Updates == "snapshot" || question {
 		return r.Bundle, err
 	}
 	before, _, err := ToV2(asKnown(r.Bundle, known), p, Meta{})
@@ -33,8 +39,22 @@ func Update(m *hl7v2.Message, known []*fhir.Node, p Profile) (*fhir.Node, error)
 	if err != nil {
 		return nil, err
 	}
-	r, err = ToFHIR(merged, p)
-	return r.Bundle, err
+	if r, err = ToFHIR(merged, p); err != nil {
+		return nil, err
+	}
+	statusStands(r.Bundle, known)
+	return r.Bundle, nil
+}
+
+// statusStands keeps the status of an order where the message says none; there is no Task then.
+func statusStands(bundle *fhir.Node, known []*fhir.Node) {
+	for _, r := range fhir.Entries(bundle) {
+		for _, was := range known {
+			if r.ResourceType() == "ServiceRequest" && r.Ref() == was.Ref() && r.Get("status").Text() == "unknown" && was.Get("status") != nil {
+				r.Set("status", was.Get("status"))
+			}
+		}
+	}
 }
 
 // asKnown is a message about resources as they were known.
@@ -53,14 +73,14 @@ func asKnown(bundle *fhir.Node, known []*fhir.Node) *fhir.Node {
 
 // over writes a message in which the empty fields of single segments are as they were.
 func over(now, before []*segment) []byte {
-	for _, name := range updated {
-		seg, was := only(now, name), only(before, name)
+	for _, u := range updated {
+		seg, was := only(now, u.name), only(before, u.name)
 		if seg == nil || was == nil {
 			continue
 		}
-		for n := 2; n <= len(was.fields); n++ {
-			if seg.field(n) == "" && was.field(n) != "" {
-				seg.put(n, was.reps(n))
+		for n := u.first; n <= len(was.fields); n++ {
+			if seg.field(n) == "" {
+				seg.put(n, standing(was.reps(n)))
 			}
 		}
 	}
@@ -85,4 +105,23 @@ func only(segs []*segment, name string) *segment {
 		found = s
 	}
 	return found
+}
+
+// standing returns repetitions without the wishes to delete in them: those were for once.
+func standing(reps []string) []string {
+	out := make([]string, 0, len(reps))
+	for _, raw := range reps {
+		v := parseValue(raw)
+		for c := range v {
+			for i, sub := range v[c] {
+				if sub == null {
+					v[c][i] = ""
+				}
+			}
+		}
+		if left := v.String(); left != "" {
+			out = append(out, left)
+		}
+	}
+	return out
 }

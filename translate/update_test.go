@@ -1,0 +1,106 @@
+package translate
+
+import (
+	"strings"
+	"testing"
+
+	"caregate/fhir"
+	"caregate/hl7v2"
+)
+
+// TestUpdate: message after message, each over what is known from those before it.
+func TestUpdate(t *testing.T) {
+	t.Parallel()
+	const patient, visit = "MSH|^~\\&|A|B|||20261104||ADT^A08|%|P|2.5.1\rPID|1||77^^^B^MR||Zztest^Rowan", "\rPV1|1|O|1W^2^3||||||||||||||||55^^^B\r"
+	for name, c := range map[string]struct {
+		messages []string
+		path     string
+		want     string
+	}{
+		"empty is no change":      {[]string{patient + "|||M||2106-3^White^CDCREC" + visit, patient + visit}, "PID-8", "M"},
+		"carried is no change":    {[]string{patient + "|||M|||1 A St|CT" + visit, patient + visit}, "PID-12", "CT"},
+		"a value replaces":        {[]string{patient + "|||M|||1 A St~2 B St" + visit, patient + "||||||3 C St" + visit}, "PID-11", "3 C St"},
+		"all repetitions":         {[]string{patient + "|||M|||1 A St~2 B St" + visit, patient + "||||||3 C St" + visit}, "PID-11[2]", ""},
+		"null takes away":         {[]string{patient + "|||M" + visit, patient + "|||\"\"" + visit, patient + visit}, "PID-8", ""},
+		"null in a repetition":    {[]string{patient + "||||||||555~\"\"" + visit, patient + visit}, "PID-13", "555"},
+		"null in a component":     {[]string{patient + "||||||1 A St^\"\"^Chicago" + visit, patient + visit}, "PID-11", "1 A St^^Chicago"},
+		"null then a value":       {[]string{patient + "|||M" + visit, patient + "|||\"\"" + visit, patient + "|||F" + visit}, "PID-8", "F"},
+		"an absent segment":       {[]string{patient + "\rPD1||||9^Zzdoc^Avery" + visit, patient + visit}, "PD1-4", ""},
+		"a segment that is there": {[]string{patient + "\rPD1||||9^Zzdoc^Avery" + visit, patient + "\rPD1|S" + visit}, "PD1-4.2", "Zzdoc"},
+		"the visit":               {[]string{patient + visit, patient + "\rPV1|1|O||||||||||||||||55^^^B\r"}, "PV1-3", "1W^2^3"},
+		"other delimiters":        {[]string{patient + "|||M|||1 A St^^Chicago" + visit, strings.NewReplacer("^~\\&", "*!/@", "^", "*").Replace(patient + visit)}, "PID-11", "1 A St^^Chicago"},
+	} {
+		var known []*fhir.Node
+		var last *fhir.Node
+		for i, text := range c.messages {
+			m, err := hl7v2.Parse([]byte(strings.Replace(text, "%", itoa(i+1), 1)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if last, err = Update(m, known, Profile{}); err != nil {
+				t.Fatal(err)
+			}
+			known = known[:0:0]
+			for _, n := range fhir.Entries(last) {
+				if n.ResourceType() == "Patient" || n.ResourceType() == "Encounter" {
+					known = append(known, n)
+				}
+			}
+			for _, issue := range fhir.Validate(last) {
+				t.Errorf("%s: %s %s", name, issue.Path, issue.Text)
+			}
+		}
+		out, _, err := ToV2(last, Profile{}, Meta{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := hl7v2.Parse(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := m.Get(c.path); got != c.want {
+			t.Errorf("%s: %s is %q, want %q: %q", name, c.path, got, c.want, out)
+		}
+	}
+}
+
+// TestUpdateOfReferral: I13 changes what it says and keeps the rest of the order.
+func TestUpdateOfReferral(t *testing.T) {
+	t.Parallel()
+	const first = "MSH|^~\\&|A|B|||20261104||REF^I12|1|P|2.5.1\rRF1|P^Pending^HL70283|S^STAT^HL70280|PSY^Psychiatric^HL70281|||77^B^1.2.3^ISO|20261105\rPRD|RP|Zzclin^Morgan\rPID|1||1^^^B\r"
+	const change = "MSH|^~\\&|A|B|||20261105||REF^I13|2|P|2.5.1\rRF1||R^Routine^HL70280||||77^B^1.2.3^ISO\rPRD|RP|Zzclin^Morgan\rPID|1||1^^^B\r"
+	var known []*fhir.Node
+	var last *fhir.Node
+	for _, text := range []string{first, change} {
+		m, err := hl7v2.Parse([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last, err = Update(m, known, Profile{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range fhir.Entries(last) {
+			if n.ResourceType() == "ServiceRequest" {
+				known = append(known, n)
+			}
+		}
+	}
+	order := resource(t, last, "ServiceRequest")
+	if order.Get("status").Text() != "active" || order.Get("priority").Text() != "routine" || order.At("category[0].coding[0].code").Text() != "PSY" ||
+		order.At("occurrencePeriod.start").Text() != "2026-11-05" {
+		t.Errorf("after I13: %s", order.JSON())
+	}
+	question, err := hl7v2.Parse([]byte(strings.Replace(change, "I13", "I15", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, err := Update(question, known, Profile{})
+	if err != nil || resource(t, asked, "ServiceRequest").Get("status").Text() != "unknown" {
+		t.Errorf("a question became an order: %v", err)
+	}
+	for _, n := range fhir.Entries(last) {
+		if n.ResourceType() == "Task" {
+			t.Error("a status that was not sent is said again")
+		}
+	}
+}
