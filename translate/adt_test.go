@@ -172,3 +172,29 @@ func TestLimitedConsent(t *testing.T) {
 		}
 	}
 }
+
+// TestRace: what a FHIR partner says of race comes as one repetition each; words that say
+// more than the codes are a repetition of their own.
+func TestRace(t *testing.T) {
+	t.Parallel()
+	const head = `{"url":"http://hl7.org/fhir/us/core/StructureDefinition/us-core-race","extension":[`
+	const white = `{"url":"ombCategory","valueCoding":{"system":"urn:oid:2.16.840.1.113883.6.238","code":"2106-3","display":"White"}}`
+	const apache = `{"url":"detailed","valueCoding":{"system":"urn:oid:2.16.840.1.113883.6.238","code":"1010-8","display":"Apache"}}`
+	for ext, want := range map[string]string{
+		head + white + `,{"url":"text","valueString":"White"}]}`:                        "2106-3^White^CDCREC",
+		head + white + `,` + apache + `,{"url":"text","valueString":"white, Apache"}]}`: "2106-3^White^CDCREC~1010-8^Apache^CDCREC",
+		head + white + `,{"url":"text","valueString":"Zz mixed"}]}`:                     "2106-3^White^CDCREC~^Zz mixed",
+		head + `{"url":"text","valueString":"Zz mixed"}]}`:                              "^Zz mixed",
+	} {
+		patient, err := fhir.Parse([]byte(`{"resourceType":"Patient","id":"1","name":[{"family":"Zztest"}],"extension":[` + ext + `]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		bundle := fhir.NewResource("Bundle").SetText("type", "collection")
+		bundle.Add("entry", fhir.NewObject().Set("resource", patient))
+		out, _ := render(t, bundle, flowProfile(t), Meta{Event: "ADT^A31", ControlID: "1", Created: sent.Created})
+		if got := out.First("PID").Field(10).Raw(); got != want {
+			t.Errorf("PID-10 is %q, want %q", got, want)
+		}
+	}
+}

@@ -58,10 +58,14 @@ func (k positiveConverter) to(c *call, v value) *fhir.Node {
 	return k.integerConverter.to(c, v)
 }
 
-// locationConverter is an error location (ERL) and its path, "PID-3[2].1".
+// locationConverter is an error location (ERL) and its path, "PID-3[2].1". Its argument is
+// how many components say where, if not all.
 type locationConverter struct{}
 
-func (locationConverter) to(_ *call, v value) *fhir.Node {
+func (locationConverter) to(c *call, v value) *fhir.Node {
+	if n := c.arg(0); n != "" {
+		v = v[:min(len(v), atoi(n))]
+	}
 	p := hl7v2.Path{Segment: v.text(1)}
 	for i, part := range []*int{&p.Sequence, &p.Field, &p.Repetition, &p.Component, &p.Subcomponent} {
 		if text := v.text(i + 2); integerForm.MatchString(text) && text[0] != '-' {

@@ -36,7 +36,7 @@ func (k raceConverter) to(c *call, v value) *fhir.Node {
 			item.Set("valueCoding", coding)
 		}
 		n.Add("extension", item)
-		words = append(words, or(one.text(2), or(one.text(9), or(one.text(5), one.text(1)))))
+		words = append(words, shownOf(one))
 	}
 	if len(words) == 0 {
 		return nil
@@ -69,32 +69,43 @@ func (raceConverter) plain(c *call, coding *fhir.Node) value {
 }
 
 func (k raceConverter) from(c *call, n *fhir.Node) value {
-	var reps []string
-	for _, item := range n.Get("extension").Items() {
-		v := k.plain(c, item.Get("valueCoding"))
-		if concept := or2(conceptOf(item.Get("valueCoding")), item.Get("valueCodeableConcept")); concept != nil {
-			full := cweConverter{}.from(c.below(c.location, nil), concept)
-			if _, coding := k.coded(c, full); same(codeOf(coding), codeOf(item.Get("valueCoding"))) {
-				v = full
-			}
-		}
-		reps = append(reps, v.String())
-	}
-	if reps = slices.DeleteFunc(reps, func(rep string) bool { return rep == "" }); len(reps) > 0 {
-		return value{{strings.Join(reps, "~")}}
-	}
+	var reps, words []string
+	text := ""
 	for _, item := range n.Get("extension").Items() {
 		if item.Get("url").Text() == "text" {
-			return value(nil).set(2, item.Get("valueString").Text())
+			text = item.Get("valueString").Text()
+		}
+		if v := k.back(c, item); len(v) > 0 {
+			reps, words = append(reps, v.String()), append(words, shownOf(v))
 		}
 	}
-	return nil
+	if !strings.EqualFold(text, strings.Join(words, ", ")) { // it says something of its own
+		reps = append(reps, value(nil).set(2, text).String())
+	}
+	if reps = nonEmpty(reps); len(reps) == 0 {
+		return nil
+	}
+	return value{{strings.Join(reps, "~")}}
 }
 
-func (raceConverter) part(n *fhir.Node) *fhir.Node { return partOf(n, "extension") }
+// back returns one repetition: as it was written, where the code is still the same, else what the code says.
+func (k raceConverter) back(c *call, item *fhir.Node) value {
+	have := item.Get("valueCoding")
+	concept := or2(conceptOf(have), item.Get("valueCodeableConcept"))
+	if concept == nil {
+		return k.plain(c, have)
+	}
+	full := cweConverter{}.from(c.below(c.location, nil), concept)
+	if _, coding := k.coded(c, full); !same(coding, partOf(have, "system", "code", "display")) && have != nil {
+		return k.plain(c, have)
+	}
+	return full
+}
 
-// codeOf is a coding without its words, so that two can be compared.
-func codeOf(coding *fhir.Node) *fhir.Node { return partOf(coding, "system", "code") }
+// shownOf is what a reader is shown of a CWE.
+func shownOf(v value) string { return or(v.text(2), or(v.text(9), or(v.text(5), v.text(1)))) }
+
+func (raceConverter) part(n *fhir.Node) *fhir.Node { return partOf(n, "extension") }
 
 // displays tells whether a code stands without words, or with those of its table.
 func (j *job) displays(table, code, words string) bool {
