@@ -161,9 +161,10 @@ func (n *Node) Set(name string, value *Node) *Node {
 	return n
 }
 
-// SetText sets a string member unless the value is empty: FHIR has no empty strings (R4 2.6.2).
+// SetText sets a string member unless the value is empty or only white space: FHIR has no such
+// strings (R4 2.6.2).
 func (n *Node) SetText(name, value string) *Node {
-	if value == "" {
+	if strings.TrimSpace(value) == "" {
 		return n
 	}
 	return n.Set(name, NewString(value))

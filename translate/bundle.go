@@ -217,7 +217,7 @@ func (b *builder) finish() {
 	if from := head.Get("source"); from.Get("endpoint") == nil {
 		from.Set("_endpoint", unsaid())
 	}
-	if head.Get("eventCoding") == nil {
+	if head.Get("eventCoding").Len() == 0 {
 		head.Set("eventCoding", unsaid())
 	}
 	if to := head.At("destination[0]"); to != nil && to.Get("endpoint") == nil && to.Get("_endpoint") == nil {

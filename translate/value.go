@@ -143,8 +143,18 @@ func (v value) set(c int, text string) value {
 	if text == "" {
 		return v
 	}
+	return v.setRaw(c, escape(text))
+}
+
+// setRaw puts a raw leaf at component c and returns the value.
+func (v value) setRaw(c int, raw string) value {
+	fresh := c > len(v)
 	v = v.grow(c)
-	v[c-1] = []string{escape(text)}
+	if leaf := v[c-1]; fresh && &leaf[0] != &nothing[0] {
+		leaf[0] = raw // room that nobody else has seen
+		return v
+	}
+	v[c-1] = []string{raw}
 	return v
 }
 
@@ -153,8 +163,11 @@ func (v value) setComp(c int, sub value) value {
 	if len(sub) == 0 {
 		return v
 	}
+	if len(sub) == 1 {
+		return v.setRaw(c, sub[0][0])
+	}
 	v = v.grow(c)
-	v[c-1] = nil
+	v[c-1] = make([]string, 0, len(sub))
 	for _, s := range sub {
 		v[c-1] = append(v[c-1], s[0])
 	}
@@ -187,12 +200,27 @@ func (v value) clear(comps ...int) value {
 	return v
 }
 
+// grow returns the value with n components at least.
 func (v value) grow(n int) value {
-	if n > cap(v) {
-		v = slices.Grow(v, max(n, 4)-len(v)) // most have no more than four
+	if v == nil && n <= 5 { // most have no more: all of them in one piece
+		room := &struct {
+			comps  [5][]string
+			leaves [5]string
+		}{}
+		for i := range room.comps {
+			room.comps[i] = room.leaves[i : i+1 : i+1]
+		}
+		return room.comps[:n]
 	}
-	for len(v) < n {
-		v = append(v, nothing)
+	old := len(v)
+	if n <= old {
+		return v
+	}
+	v = slices.Grow(v, n-old)[:n]
+	for i := old; i < n; i++ {
+		if len(v[i]) != 1 || v[i][0] != "" {
+			v[i] = nothing
+		}
 	}
 	return v
 }
