@@ -147,6 +147,7 @@ func (j *job) numberKey(f *frame, kind string, v value) string {
 
 // unify gives resources of the same key one entry where they are equal, and tells them apart where not.
 func (b *builder) unify(f *frame) {
+	root := f.root()
 	for i, bound := range f.bound {
 		if !bound.own || bound.node.ResourceType() == "" {
 			continue
@@ -156,8 +157,8 @@ func (b *builder) unify(f *frame) {
 		switch {
 		case first == nil:
 			b.ids[ref], b.makers[bound.node] = bound.node, f
-		case same(first, bound.node) && (f.root() != bound.node || f.repeatsSegment(b.makers[first])):
-			if f.root() == bound.node {
+		case same(first, bound.node) && (root != bound.node || f.repeatsSegment(b.makers[first])):
+			if root == bound.node {
 				f.shared = first
 				for _, below := range f.below {
 					below.displaced = true

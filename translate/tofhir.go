@@ -162,7 +162,7 @@ func (b *builder) open(s *structure, seg *segment) *frame {
 	default:
 		b.used[opened{f.parent, f.row.table}], b.tables[f.table] = true, true
 	}
-	if f.parent != nil {
+	if f.parent != nil && !f.stray {
 		f.parent.below = append(f.parent.below, f)
 	}
 	at := counted{f.parent, seg.name}
