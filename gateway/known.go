@@ -9,8 +9,12 @@ import (
 	"caregate/ledger"
 )
 
-// maxBack is how many of a child's messages are looked through for what is known.
-const maxBack = 50
+// How far back what is known is looked for: so many of a child's messages, and so many of them
+// that the sender sent.
+const (
+	maxBack = 200
+	maxOwn  = 10
+)
 
 // update makes of what a message says a change of what its sender said before, where its format
 // leaves out what did not change: who is told gets the whole, not the part that was repeated.
@@ -53,7 +57,8 @@ func (g *Gateway) known(ctx context.Context, m *inspection) ([]*fhir.Node, error
 		return nil, err
 	}
 	var known []*fhir.Node
-	for back := 1; back <= min(len(ids), maxBack) && len(wanted) > 0; back++ {
+	own := 0
+	for back := 1; back <= min(len(ids), maxBack) && own < maxOwn && len(wanted) > 0; back++ {
 		msg, err := g.Ledger.Message(ctx, ids[len(ids)-back])
 		if err != nil {
 			return nil, err
@@ -61,6 +66,7 @@ func (g *Gateway) known(ctx context.Context, m *inspection) ([]*fhir.Node, error
 		if msg.ID == m.message || msg.Partner != m.partner.ID || msg.Protocol != m.in.Protocol || msg.State != ledger.MessageAccepted {
 			continue
 		}
+		own++
 		_, bundle, err := g.stored(ctx, msg.ID)
 		if err != nil {
 			return nil, err
