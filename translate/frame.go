@@ -257,6 +257,8 @@ func (j *job) test(t test, f *frame) bool {
 // exists tells whether a resource is bound, a field is valued or a segment is there.
 func (j *job) exists(subject string, f *frame) bool {
 	switch {
+	case subject == "stray":
+		return f.stray
 	case subject == "sendall":
 		return !j.p.choosy()
 	case subject == "sending":

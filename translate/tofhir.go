@@ -247,6 +247,7 @@ func (b *builder) newResource(f *frame, r *row) {
 	f.bind(name, n, true)
 	switch _, again := b.singles[name]; {
 	case !slices.Contains(single, name):
+	case again && f.stray: // a visit before this one is not what the message is about
 	case again && b.many[name]:
 		b.singles[name] = nil // several: a segment outside their groups speaks of none of them
 	default:
