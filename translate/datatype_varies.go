@@ -108,6 +108,8 @@ func (c *call) observed(v value) *fhir.Node {
 		return rangeOfTimeConverter{}.to(c.below(c.location, nil), v)
 	case "NR":
 		return c.between(v.comp(1), v.comp(2))
+	case "VR":
+		return c.spelled("-", v.text(1), v.text(2))
 	case "ED", "RP":
 		return nil // another row reads it
 	default:
@@ -174,7 +176,7 @@ func (c *call) quantity(v value, comparator string) *fhir.Node {
 
 const unitsOfMeasure = "http://unitsofmeasure.org"
 
-// structured reads SN: a comparator and one number, a range or a ratio. Others are carried.
+// structured reads SN: a comparator and one number, a range or a ratio; others are words.
 func (c *call) structured(v value) *fhir.Node {
 	comparator, separator := v.text(1), v.text(3)
 	if comparator == "=" {
@@ -203,8 +205,13 @@ func (c *call) structured(v value) *fhir.Node {
 			return n
 		}
 	}
-	c.report(IssueBadValue, "structured number that is not a number, a range or a ratio; carried")
-	return nil
+	return c.spelled(" ", v.text(1), v.text(2), separator, v.text(4), wordsOf(parseValue(c.f.seg.field(6))))
+}
+
+// spelled is a value that no element but a text can say, as the guide spells it.
+func (c *call) spelled(between string, words ...string) *fhir.Node {
+	c.choice = "String"
+	return textNode(strings.Join(nonEmpty(words), between))
 }
 
 func (variesConverter) from(c *call, n *fhir.Node) value {
@@ -350,8 +357,14 @@ func (j *job) fits(f *frame, r *row, root *fhir.Node, raw string) bool {
 	}
 	p := places[0]
 	c := &call{j: j, f: f, args: r.args, quiet: true, choice: strings.TrimPrefix(p.name, "value")}
-	if r.arg0() == "type" {
+	spelled := c.choice == "String"
+	switch {
+	case spelled && r.arg0() == "type" && (raw == "SN" || raw == "VR"):
+		return true
+	case r.arg0() == "type":
 		return kindOf(raw) == kindOf(c.valueType(p.bare()))
+	case spelled && f.seg.text(2, 1) == "SN":
+		return strings.HasSuffix(p.bare().Text(), wordsOf(parseValue(raw)))
 	}
 	is := c.measured(p.bare())
 	was := f.seg.reps(6)
