@@ -224,7 +224,11 @@ func (k compositeConverter) to(c *call, v value) *fhir.Node {
 		if !r.forward() || len(sub) == 0 || r.field == 0 {
 			continue
 		}
-		d := c.below(c.location+"."+itoa(r.field), r.args)
+		d := c.j.borrow(*c)
+		d.args, d.beside = r.args, nil
+		if !c.quiet {
+			d.location = c.location + "." + itoa(r.field)
+		}
 		d.keep = r.way == "<>"
 		node := c.j.maps.converterFor(r.mapName).to(d, sub)
 		if r.way == ">" {
@@ -233,6 +237,7 @@ func (k compositeConverter) to(c *call, v value) *fhir.Node {
 		if node != nil || d.beside != nil {
 			merge(r.target, obj, node, d.beside)
 		}
+		c.j.idle = d
 	}
 	if obj.Len() == 0 {
 		return nil
@@ -280,12 +285,13 @@ func (k compositeConverter) from(c *call, n *fhir.Node) value {
 	var v value
 	for i := range k.t.rows {
 		r := &k.t.rows[i]
-		if !r.back() || len(v.comp(r.field)) > 0 {
+		if !r.back() || v.has(r.field) {
 			continue
 		}
-		for _, p := range r.target.find(n) {
-			d := c.below(c.location, r.args)
-			d.beside = p.annotations()
+		var room [4]place
+		for _, p := range r.target.findIn(room[:0], n) {
+			d := c.j.borrow(*c)
+			d.args, d.beside = r.args, p.annotations()
 			sub := c.j.maps.converterFor(r.mapName).from(d, p.node)
 			if r.arg0() == "rest" {
 				for i, comp := range sub {
@@ -294,6 +300,7 @@ func (k compositeConverter) from(c *call, n *fhir.Node) value {
 			} else {
 				v = v.setComp(r.field, sub)
 			}
+			c.j.idle = d
 			break
 		}
 	}

@@ -20,7 +20,12 @@ const namespaceURL = Extensions + "namespace"
 const npiSystem = "http://hl7.org/fhir/sid/us-npi"
 
 // authorities are those of the profile, then those that everybody knows.
-func (j *job) authorities() []Authority { return slices.Concat(j.p.Identifiers, j.maps.known) }
+func (j *job) authorities() []Authority {
+	if j.registry == nil {
+		j.registry = slices.Concat(j.p.Identifiers, j.maps.known)
+	}
+	return j.registry
+}
 
 // authorityBySystem finds a registered authority by its FHIR system.
 func (j *job) authorityBySystem(system string) (Authority, bool) {

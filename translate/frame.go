@@ -22,6 +22,7 @@ type job struct {
 	places    map[*fhir.Node]string                    // where a resource stands in the Bundle, on the way back
 	many      map[string]bool                          // of these the message may have several, whatever single says
 	wayBack   bool                                     // no Meta: the message is rebuilt as it came, not sent to a partner
+	registry  []Authority                              // see authorities
 	idle      *call                                    // room for the next call
 	marked    map[*fhir.Node][]string                  // the fields that the marks in a resource name
 	structure *structure                               // of the message

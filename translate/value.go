@@ -138,6 +138,11 @@ func (v value) comp(c int) value {
 	return sub
 }
 
+// has tells whether there is something at component c.
+func (v value) has(c int) bool {
+	return c >= 1 && c <= len(v) && !v[c-1:c].empty()
+}
+
 // set puts a text, escaped, at component c and returns the value.
 func (v value) set(c int, text string) value {
 	if text == "" {
