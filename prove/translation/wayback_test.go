@@ -2,6 +2,7 @@ package translation
 
 import (
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -112,7 +113,7 @@ func TestWayBack(t *testing.T) {
 			if !same {
 				lost[fmt.Sprint(field, " ", l.Class)]++
 			}
-			if homes[field] {
+			if homes.has(s, field) {
 				ok := bare.At(at) == text
 				without.of(s.set()).add(ok)
 				if l.Class == translate.Mapped {
@@ -172,21 +173,61 @@ func extraLeaves(back, sent *hl7v2.Message, where tally) int {
 	return n
 }
 
-// homeFields are the fields that a table puts into a FHIR element and takes back from it.
-func homeFields(t *testing.T) map[string]bool {
+// homesBy says for the table that reads a structure which fields have a FHIR home there.
+type homesBy map[string]map[string]bool
+
+// homeFields are the fields that a table of the message's structure puts into a FHIR element
+// and takes back from it: an order has no place for what a result says of its interpreter.
+func homeFields(t *testing.T) homesBy {
 	t.Helper()
 	rows, err := translate.Rows()
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := map[string]bool{}
+	byTable := map[string][]string{}
 	for _, r := range rows {
 		segment, _, _ := strings.Cut(r.Table, ".")
 		if r.Field > 0 && r.Way == "<>" && strings.Contains(r.Target, ".") {
-			out[fmt.Sprint(segment, "-", r.Field)] = true
+			byTable[r.Table] = append(byTable[r.Table], fmt.Sprint(segment, "-", r.Field))
 		}
 	}
+	files, err := filepath.Glob("../../translate/tables/structure/*.tsv")
+	if err != nil || len(files) == 0 {
+		t.Fatal(err, len(files))
+	}
+	out := homesBy{}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".tsv")
+		out[name] = map[string]bool{}
+		structure, err := tsv(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range structure {
+			for _, field := range byTable[r["table"]] {
+				out[name][field] = true
+			}
+		}
+	}
+	events, err := tsv("../../translate/tables/events.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range events {
+		out[e["code"]+"^"+e["trigger"]] = out[e["table"]]
+	}
 	return out
+}
+
+// has tells whether a field has a home in messages such as this one.
+func (h homesBy) has(s *sample, field string) bool {
+	code, trigger := s.msg.Get("MSH-9.1"), s.msg.Get("MSH-9.2")
+	for _, name := range []string{code + "^" + trigger, code + "^*", s.msg.Get("MSH-9.3"), "ANY"} {
+		if fields := h[name]; fields != nil {
+			return fields[field]
+		}
+	}
+	return false
 }
 
 // bareOf returns the Bundle without any carrier, and without what only a carrier made.
