@@ -42,24 +42,16 @@ func (b *builder) classify(leaves []Leaf, f *frame, class func(field, rep int, l
 		if n <= 2 && (f.seg.name == "MSH" || f.seg.name == "FHS" || f.seg.name == "BHS") {
 			continue
 		}
-		lost := f.seg.lost[n]
-		if lost != nil {
-			b.report(b.location(f, n), IssueBadValue, "not UTF-8, nor what MSH-18 says; left out")
+		if slices.Contains(f.seg.bytes, n) {
+			b.report(b.location(f, n), IssueBadValue, "not UTF-8, nor what MSH-18 says; such bytes are kept as \\Xhh\\")
 		}
-		reps := f.seg.reps(n)
-		if lost != nil {
-			reps = slices.Concat(reps, lost)
-		}
-		for i, raw := range reps {
+		for i, raw := range f.seg.reps(n) {
 			for _, at := range leavesOf(room[:0], raw) {
 				path := hl7v2.Path{
 					Segment: f.seg.name, Sequence: f.seg.seq, Field: n, Repetition: i + 1,
 					Component: at.comp, Subcomponent: at.sub,
 				}
-				c, to := Unread, ""
-				if lost == nil {
-					c, to = class(n, i, at)
-				}
+				c, to := class(n, i, at)
 				leaves = append(leaves, Leaf{Path: path.String(), Class: c, Target: to})
 				if at.raw == null {
 					b.report(path.String(), IssueDelete, "the sender asks to delete this; the element is absent")
@@ -116,7 +108,7 @@ func (b *builder) accountFrame(leaves []Leaf, f *frame) []Leaf {
 		}
 	}
 	for n := range back.fields {
-		if back.field(n+1) != "" && len(f.seg.reps(n+1)) == 0 && f.seg.lost[n+1] == nil {
+		if back.field(n+1) != "" && len(f.seg.reps(n+1)) == 0 {
 			b.carryAt(b.home(f), b.carrierName(f, n+1), "") // the table would write what nobody sent
 			carried = true
 		}

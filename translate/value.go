@@ -2,6 +2,7 @@ package translate
 
 import (
 	"encoding/hex"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -319,7 +320,7 @@ type segment struct {
 	name   string
 	seq    int // which of its name, 1-based
 	fields [][]string
-	lost   map[int][]string // fields that are not UTF-8: FHIR cannot hold them
+	bytes  []int // fields that were not UTF-8
 }
 
 // reps returns the repetitions of field n, nil where it is empty.
@@ -394,7 +395,10 @@ func readSegments(m *hl7v2.Message) []*segment {
 		for n := 1; n <= s.FieldCount(); n++ {
 			reps := readField(seg.name, n, s.Field(n), m.Delimiters())
 			if !utf8.ValidString(s.Field(n).Raw()) {
-				seg.lost, reps = lose(seg.lost, n, reps), nil
+				seg.bytes = append(seg.bytes, n)
+				for k := range reps {
+					reps[k] = legible(reps[k])
+				}
 			}
 			seg.put(n, reps)
 		}
@@ -403,12 +407,20 @@ func readSegments(m *hl7v2.Message) []*segment {
 	return segs
 }
 
-func lose(lost map[int][]string, n int, reps []string) map[int][]string {
-	if lost == nil {
-		lost = map[int][]string{}
+// legible writes the bytes of a raw text that are no UTF-8 as escape sequences: FHIR cannot
+// hold them, and which character was meant is a guess.
+func legible(raw string) string {
+	var b strings.Builder
+	for len(raw) > 0 {
+		r, size := utf8.DecodeRuneInString(raw)
+		if r == utf8.RuneError && size == 1 {
+			fmt.Fprintf(&b, `\X%02X\`, raw[0])
+		} else {
+			b.WriteString(raw[:size])
+		}
+		raw = raw[size:]
 	}
-	lost[n] = reps
-	return lost
+	return b.String()
 }
 
 // readField reads the repetitions of one field. MSH-1 and MSH-2 become the default ones.

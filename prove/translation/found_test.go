@@ -1,6 +1,7 @@
 package translation
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unicode/utf8"
 
 	"caregate/translate"
 )
@@ -81,6 +83,7 @@ var (
 
 // found tells whether a v2 text stands among the texts of a target: as it is, or as FHIR says it.
 func (s saying) found(leaf string, texts []string) bool {
+	leaf = legible(leaf)
 	want := whitespace.ReplaceAllString(strings.TrimSpace(leaf), " ")
 	if want == "" {
 		return true
@@ -156,4 +159,17 @@ func TestFound(t *testing.T) {
 			t.Errorf("%s in %s: %t", test.leaf, test.text, got)
 		}
 	}
+}
+
+// legible writes bytes that are no UTF-8, which FHIR cannot hold, as the escape sequences of v2.
+func legible(text string) string {
+	var b strings.Builder
+	for i, r := range text {
+		if r == utf8.RuneError && !strings.HasPrefix(text[i:], string(utf8.RuneError)) {
+			fmt.Fprintf(&b, `\X%02X\`, text[i])
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
