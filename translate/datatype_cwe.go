@@ -31,6 +31,8 @@ const (
 	systemOIDURL = Extensions + "coding-system-oid"
 	// valueSetURL is the value set that a code was taken from.
 	valueSetURL = "http://hl7.org/fhir/StructureDefinition/valueset-reference"
+	// originalTextURL is the text of a code whose concept has another field as its text.
+	originalTextURL = "http://hl7.org/fhir/StructureDefinition/originalText"
 	// setVersionURL is the version of that value set.
 	setVersionURL = Extensions + "valueset-version"
 )
@@ -51,7 +53,9 @@ func (cweConverter) to(c *call, v value) *fhir.Node {
 		}
 	}
 	c.addMapped(n, v)
-	if !slices.Contains(c.args, "notext") {
+	if slices.Contains(c.args, "notext") {
+		extend(n, originalTextURL, "valueString", textNode(v.text(9)))
+	} else {
 		n.SetText("text", text)
 	}
 	if n.Len() == 0 {
@@ -181,7 +185,9 @@ func (cweConverter) from(c *call, n *fhir.Node) value {
 	}
 	text := n.Get("text").Text()
 	switch {
-	case slices.Contains(c.args, "notext") || text == "":
+	case slices.Contains(c.args, "notext"):
+		v = v.set(9, extensionOf(n, originalTextURL, "valueString").Text())
+	case text == "":
 	case !placed:
 		v = v.set(2, text).set(3, extensionOf(n, codeSystemURL, "valueString").Text())
 	default:

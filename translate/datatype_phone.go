@@ -26,7 +26,7 @@ var phoneTexts = []struct {
 func (xtnConverter) to(c *call, v value) *fhir.Node {
 	comp, number := phone(v)
 	if strings.TrimSpace(number) == "" {
-		return nil
+		return c.numberless(v)
 	}
 	n := fhir.NewObject().SetText("system", c.phoneSystem(v.text(3), number)).SetText("value", number)
 	n.SetText("use", c.phoneUse(v.text(2), v.text(3), n.Get("system").Text()))
@@ -52,6 +52,17 @@ func (xtnConverter) to(c *call, v value) *fhir.Node {
 	w := c.phoneCodes(n)
 	c.noteCode(n, "use", "0201", v.text(2), w.text(2))
 	c.noteCode(n, "system", "0202", v.text(3), w.text(3))
+	return n
+}
+
+// numberless is a country, an area or an extension without a number.
+func (c *call) numberless(v value) *fhir.Node {
+	if !hasParts(v) {
+		return nil
+	}
+	n := c.j.maps.composite("XTN").to(c, v)
+	c.noteCode(n, "use", "0201", v.text(2), "")
+	c.noteCode(n, "system", "0202", v.text(3), "")
 	return n
 }
 
@@ -168,7 +179,9 @@ func hasParts(v value) bool { return v.text(5)+v.text(6)+v.text(7)+v.text(8) != 
 func (xtnConverter) from(c *call, n *fhir.Node) value {
 	number := n.Get("value").Text()
 	if number == "" {
-		return nil
+		use, _ := noted(n, "use")
+		system, _ := noted(n, "system")
+		return value(nil).set(2, use).set(3, system).fill(c.j.maps.composite("XTN").from(c, n))
 	}
 	v := c.phoneCodes(n).fill(c.j.maps.composite("XTN").from(c, n))
 	comp, other := plainPhone(n, v), extensionOf(n, otherURL, "valueBoolean").Text() == "true"

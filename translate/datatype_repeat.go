@@ -123,8 +123,8 @@ func (repeatConverter) from(c *call, n *fhir.Node) value {
 
 func (repeatConverter) part(n *fhir.Node) *fhir.Node {
 	out := withExtensions(fhir.NewObject(), n, repeatTexts[0].url, repeatTexts[1].url, repeatTexts[2].url, phaseURL)
-	if code := n.Get("code"); code.Get("coding") != nil {
-		out.Set("code", partOf(code, "coding")) // its text is a field of its own
+	if code := withExtensions(partOf(n.Get("code"), "coding"), n.Get("code"), originalTextURL); code.Len() > 0 {
+		out.Set("code", code) // its text is a field of its own
 	}
 	repeat := withExtensions(partOf(n.Get("repeat"), "period", "periodUnit", "_periodUnit", "when", "offset"), n.Get("repeat"), eventURL, offsetURL)
 	if repeat.Len() > 0 {

@@ -55,6 +55,8 @@ var datatypeSamples = []datatypeSample{
 		"POC^R1^B1", "POC&1.2.3&ISO^R1&R1ID&L^B1^FAC&1.2&ISO^A^C^BLD^F1^Words^17&LAB&1.2.9&ISO^AUTH&1.2.8&ISO", "^^^^^C", "POC^^^^^^^^^17^AUTH", "^^^^^^^^^17", "^^^FAC^^^^^Words^17&LAB",
 	}},
 	{"XTN", nil, []string{"78788788^^CP^5555^^^1111^^^^^2222", "(555)555-0123^HOME^JP:1^^1^555^5550123", "^^PH^^^312^5550101^^^^^8475550101"}},
+	{"XTN", nil, []string{"^^^^^905", "^PRN^PH^^1^312", "^^^^^^^22"}},
+	{"CWE", []string{"notext"}, []string{"11^One^LN^^^^^^said", "11^One^LN"}},
 	{"PLN", nil, []string{"17", "17^NPI^L", "17^LN^IL^20301231"}},
 	{"NM", nil, []string{"5", "5.0", "+5", "007", ".5", "5.", "-.5", "0"}},
 	{"CWE", nil, []string{" 11^One^L", "two  parts^Words^L"}},
