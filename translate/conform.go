@@ -257,10 +257,45 @@ func (p *Profile) check() error {
 	if !versionForm.MatchString(p.Version) {
 		return errors.New("translate profile: version: not a version of HL7 v2, such as 2.5.1")
 	}
+	if err := p.checkCodes(); err != nil {
+		return err
+	}
 	for path, most := range p.Lengths {
 		if at, err := hl7v2.ParsePath(path); err != nil || at.Field == 0 || at.Repetition+at.Sequence+at.Subcomponent > 0 || most < 1 {
 			return fmt.Errorf("translate profile: lengths: %q is not a field or component with a length, such as NTE-3: 200", path)
 		}
 	}
 	return nil
+}
+
+// checkCodes holds that what the profile says of codes is about tables that there are.
+func (p *Profile) checkCodes() error {
+	m, err := loaded()
+	if err != nil {
+		return err
+	}
+	for table := range p.Codes {
+		if m.codes[table] == nil {
+			v2, _, _ := strings.Cut(table, ".")
+			return fmt.Errorf("translate profile: codes: there is no code table %q; of %s there are: %s", table, v2, strings.Join(m.codeTablesOf(v2), ", "))
+		}
+	}
+	for _, v2 := range p.HoldCodes {
+		if v2 != "all" && len(m.codeTablesOf(v2)) == 0 {
+			return fmt.Errorf("translate profile: holdCodes: no code table reads %q", v2)
+		}
+	}
+	return nil
+}
+
+// codeTablesOf returns the names of the code tables of an HL7 table, in order.
+func (m *maps) codeTablesOf(v2 string) []string {
+	var names []string
+	for name, t := range m.codes {
+		if t.v2 == v2 {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }

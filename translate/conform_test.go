@@ -173,7 +173,7 @@ func TestProfileRefuses(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		"dtm: {precision: week}", "version: 3.0", "hd: oid", "terminator: none", "lineBreak: yes", "zSegments: some", "acceptAck: XX",
-		"lengths: {PID: 3}", "lengths: {\"PID-3[2]\": 3}", "lengths: {PID-3: 0}",
+		`codes: {"0283.tsk": {A: accepted}}`, `holdCodes: ["9999"]`, "lengths: {PID: 3}", "lengths: {\"PID-3[2]\": 3}", "lengths: {PID-3: 0}",
 	} {
 		if _, err := LoadProfile([]byte(text)); err == nil || !strings.Contains(err.Error(), strings.Split(text, ":")[0]) {
 			t.Errorf("%s: %v", text, err)

@@ -18,9 +18,41 @@ type Difference struct {
 // Diff compares two messages leaf by leaf: which segment, field, component differs.
 // Delimiters, line ends and the way something is escaped make no difference. Segments are
 // paired in order, equal ones first; a path counts as the first message does, or as the
-// second where only that one has it. It writes values, so it is for files that the reader
-// has anyway. It fails with the *hl7v2.ParseError of either message.
+// second where only that one has it. Of batches the first messages are compared, then the
+// second ones, with their number before each path. It writes values, so it is for files that
+// the reader has anyway. It fails with the *hl7v2.ParseError of either message.
 func Diff(first, second []byte) ([]Difference, error) {
+	a, err := messagesIn(first)
+	if err != nil {
+		return nil, err
+	}
+	b, err := messagesIn(second)
+	if err != nil {
+		return nil, err
+	}
+	var out []Difference
+	most := max(len(a), len(b))
+	for i := range most {
+		switch number := numberOf(i, most); {
+		case i >= len(b):
+			out = append(out, Difference{Path: number + "MSH", Only: "first"})
+		case i >= len(a):
+			out = append(out, Difference{Path: number + "MSH", Only: "second"})
+		default:
+			found, err := diffOne(a[i], b[i])
+			if err != nil {
+				return nil, err
+			}
+			for _, d := range found {
+				d.Path = number + d.Path
+				out = append(out, d)
+			}
+		}
+	}
+	return out, nil
+}
+
+func diffOne(first, second []byte) ([]Difference, error) {
 	a, err := hl7v2.Parse(first)
 	if err != nil {
 		return nil, err

@@ -58,3 +58,21 @@ func TestDiffIsFair(t *testing.T) {
 		t.Errorf("%d differences one way, %d the other, want 3", len(there), len(back))
 	}
 }
+
+// TestBatches: of several messages each is shown and compared by its number.
+func TestBatches(t *testing.T) {
+	t.Parallel()
+	two := "FHS|^~\\&|A\rBHS|^~\\&|A\r" + diffed + diffed + "BTS|2\rFTS|1\r"
+	lines, err := Show([]byte(two))
+	if err != nil || len(lines) == 0 || lines[0].Path != "1/MSH" || lines[len(lines)-1].Path != "2/OBX(2)-5" {
+		t.Fatalf("%v: %v", err, lines)
+	}
+	got, err := Diff([]byte(two), []byte(diffed+strings.Replace(diffed, "Rowan", "Robin", 1)))
+	if diff := cmp.Diff([]Difference{{Path: "2/PID-5.2", First: "Rowan", Other: "Robin"}}, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	got, err = Diff([]byte(two), []byte(diffed))
+	if diff := cmp.Diff([]Difference{{Path: "2/MSH", Only: "first"}}, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}

@@ -1,6 +1,11 @@
 package workbench
 
-import "caregate/hl7v2"
+import (
+	"strconv"
+
+	"caregate/hl7v2"
+	"caregate/translate"
+)
 
 // Shown is one line of the tree of a message: a segment, field, repetition, component or
 // subcomponent. Only what has no parts has a value.
@@ -13,9 +18,46 @@ type Shown struct {
 }
 
 // Show returns the tree of a message, with the names that the standard's version in MSH-12
-// gives its parts. It shows values, so it is for files that the reader has anyway. It
-// fails with the *hl7v2.ParseError of the message.
+// gives its parts. Of a batch, or of several messages, it returns one tree after the other,
+// with the number of the message before each path, "2/PID-3". It shows values, so it is for
+// files that the reader has anyway. It fails with the *hl7v2.ParseError of the first message
+// that is none.
 func Show(input []byte) ([]Shown, error) {
+	messages, err := messagesIn(input)
+	if err != nil {
+		return nil, err
+	}
+	var all []Shown
+	for i, raw := range messages {
+		lines, err := showOne(raw)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range lines {
+			l.Path = numberOf(i, len(messages)) + l.Path
+			all = append(all, l)
+		}
+	}
+	return all, nil
+}
+
+// messagesIn splits a batch; anything else is one message, sound or not.
+func messagesIn(input []byte) ([][]byte, error) {
+	if !translate.IsBatch(input) {
+		return [][]byte{input}, nil
+	}
+	return hl7v2.Split(input)
+}
+
+// numberOf is what stands before a path of message i of so many.
+func numberOf(i, of int) string {
+	if of == 1 {
+		return ""
+	}
+	return strconv.Itoa(i+1) + "/"
+}
+
+func showOne(input []byte) ([]Shown, error) {
 	message, err := hl7v2.Parse(input)
 	if err != nil {
 		return nil, err
