@@ -284,8 +284,11 @@ func (j *job) exists(subject string, f *frame) bool {
 // subject returns the text that a condition is about: the trigger event or a field,
 // of this segment or of the first of that name.
 func (j *job) subject(subject string, f *frame) string {
-	if subject == "event" {
+	switch subject {
+	case "event":
 		return j.trigger
+	case "structure":
+		return j.structure.table
 	}
 	if first, rest, several := strings.Cut(subject, "+"); several {
 		return j.subject(first, f) + j.subject(rest, f)

@@ -81,9 +81,10 @@ type codeRow struct{ code, display, way, fhir string }
 
 // structure is one message structure: which segment belongs under which, and its map.
 type structure struct {
-	name string
-	rows []structureRow
-	many map[string]bool // resources of which such a message may have several
+	table string // the file that reads it: several structures share one
+	name  string
+	rows  []structureRow
+	many  map[string]bool // resources of which such a message may have several
 
 	claims  map[string][]claimant // the rows that take items of a list on the way back
 	fields  map[string]bool       // "ORC-2": the fields that are read, true for those that are written back
@@ -301,7 +302,7 @@ func newCodeTable(name string, lines [][]string) *codeTable {
 }
 
 func newStructure(name string, lines [][]string) (*structure, error) {
-	s := &structure{name: name, many: map[string]bool{}}
+	s := &structure{name: name, table: name, many: map[string]bool{}}
 	for _, c := range lines {
 		r := structureRow{segment: c[0], under: list(c[1]), table: c[2], find: list(c[4]), send: c[6]}
 		var err error
