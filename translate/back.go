@@ -155,8 +155,14 @@ func (j *job) backRow(f *frame, r *row, root *fhir.Node) []string {
 			c.choice = strings.TrimPrefix(p.name, strings.TrimSuffix(last, "[x]"))
 		}
 		if raw, ok := p.carried(j.carrierName(f, r.field)); ok && j.stillSays(f, r, p, raw) {
-			reps = appendReps(reps, raw)
-			continue
+			whole := appendReps(nil, raw)
+			if len(whole) == 1 || !r.repeats() {
+				reps = append(reps, whole...)
+				continue
+			}
+			if j.rowAgrees(f, r, root, whole) {
+				return whole // one element carries the field for all
+			}
 		}
 		if j.wayBack && p.assumed() {
 			continue
