@@ -210,7 +210,7 @@ func (b *builder) standing(f *frame) map[int][]stood {
 			if !m.placed {
 				continue
 			}
-			c := b.borrow(call{f: f, args: m.row.args, quiet: true})
+			c := b.borrow(call{f: f, args: m.row.args, quiet: true, field: m.row.field})
 			if last := m.row.lastName(); strings.HasSuffix(last, "[x]") {
 				c.choice = strings.TrimPrefix(m.place.name, strings.TrimSuffix(last, "[x]"))
 			}

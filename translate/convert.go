@@ -272,8 +272,9 @@ func merge(t target, root, node, beside *fhir.Node) {
 	if len(t.steps) > 0 {
 		found := t.find(root)
 		if len(found) == 0 || found[0].node.Kind() != fhir.Object {
-			p, _ := t.put(root, node, "")
-			p.annotate(beside)
+			if p, ok := t.put(root, node, ""); ok {
+				p.annotate(beside)
+			}
 			return
 		}
 		at = found[0]
@@ -290,6 +291,9 @@ func (k compositeConverter) from(c *call, n *fhir.Node) value {
 		}
 		var room [4]place
 		for _, p := range r.target.findIn(room[:0], n) {
+			if c.arg(0) == "marked" && c.j.wayBack && c.f != nil && !p.saidBy(c) {
+				break
+			}
 			d := c.j.borrow(*c)
 			d.args, d.beside = r.args, p.annotations()
 			sub := c.j.maps.converterFor(r.mapName).from(d, p.node)
@@ -336,8 +340,8 @@ func (k compositeConverter) part(n *fhir.Node) *fhir.Node {
 			continue
 		}
 		for _, p := range t.find(n) {
-			if p.node != nil {
-				merge(t, out, p.node.Clone(), p.annotations().Clone())
+			if node := p.bare(); node != nil {
+				merge(t, out, node.Clone(), p.annotations().Clone())
 			}
 			break
 		}

@@ -435,7 +435,7 @@ func (p place) annotations() *fhir.Node {
 	if p.node.Kind() == fhir.Object {
 		return nil
 	}
-	return stripped(p.extensionsOf(false))
+	return unmarked(stripped(p.extensionsOf(false)))
 }
 
 // carry puts a raw field beside the element and tells whether there was a place for it.
@@ -522,8 +522,10 @@ func (p place) foreign(segment, location string) bool {
 
 // bare returns the element without carriers and mark, nil where nothing is left: a copy
 // where there was something to leave out. Nobody changes it.
-func (p place) bare() *fhir.Node {
-	n := stripped(p.node)
+func (p place) bare() *fhir.Node { return unmarked(stripped(p.node)) }
+
+// unmarked is an element without its mark.
+func unmarked(n *fhir.Node) *fhir.Node {
 	if n.Kind() != fhir.Object || n.ResourceType() != "" || marksOf(n.ID()) == nil {
 		return n
 	}

@@ -87,7 +87,7 @@ type structure struct {
 	many  map[string]bool // resources of which such a message may have several
 
 	claims  map[string][]claimant // the rows that take items of a list on the way back
-	fields  map[string]bool       // "ORC-2": the fields that are read, true for those that are written back
+	fields  map[string][]*row     // "ORC-2": the rows of a field
 	parents map[string][]string   // the segments that a table stands under
 }
 

@@ -74,7 +74,7 @@ func (p place) holder(at int, create bool) *fhir.Node {
 // noteRows enters what the tables of a structure read and write, and those that read strays,
 // once for all messages.
 func (s *structure) noteRows(segments map[string]*table, strays []structureRow) {
-	s.claims, s.fields, s.parents = map[string][]claimant{}, map[string]bool{}, map[string][]string{}
+	s.claims, s.fields, s.parents = map[string][]claimant{}, map[string][]*row{}, map[string][]string{}
 	seen := map[*table]bool{}
 	rows := slices.Concat(s.rows, strays)
 	for i := range rows {
@@ -94,8 +94,8 @@ func (s *structure) noteRows(segments map[string]*table, strays []structureRow) 
 		seen[t] = true
 		for k := range t.rows {
 			r := &t.rows[k]
-			if r.field > 0 {
-				s.fields[t.segment+"-"+itoa(r.field)] = s.fields[t.segment+"-"+itoa(r.field)] || r.back()
+			if name := t.segment + "-" + itoa(r.field); r.field > 0 {
+				s.fields[name] = append(s.fields[name], r)
 			}
 			if !r.back() {
 				continue
@@ -137,7 +137,7 @@ func (b *builder) mark(f *frame, r *row, root *fhir.Node, t target, p place, rep
 		}
 		b.origins[p.item] = name
 	}
-	if (at < 0 || !strings.Contains(name, "(")) && !b.ambiguous(f, r, root, t, p) {
+	if (at < 0 || !strings.Contains(name, "(")) && r.arg0() != "marked" && !b.ambiguous(f, r, root, t, p) {
 		return
 	}
 	if home := p.holder(at, true); home != nil && home.ID() == "" {
@@ -251,13 +251,21 @@ func (j *job) markedFor(f *frame, r *row, p place) (mine, other bool) {
 		return true, false
 	}
 	return false, slices.ContainsFunc(marks, func(mark string) bool {
-		written, known := j.structure.fields[fieldOf(mark)]
-		return written || (known && j.wayBack)
+		rows := j.structure.fields[fieldOf(mark)]
+		if j.wayBack {
+			return len(rows) > 0
+		}
+		return slices.ContainsFunc(rows, func(r *row) bool { return r.back() && j.holds(r.when, f) })
 	})
 }
 
 // fieldOf returns the field that a mark names, whichever segment of its name said it: "PD1-4" of "PD1(2)-4".
 func fieldOf(mark string) string { return mark[:3] + mark[strings.LastIndexByte(mark, '-'):] }
+
+// saidBy tells whether an element is marked for the field that is written.
+func (p place) saidBy(c *call) bool {
+	return slices.Contains(marksOf(p.extensionsOf(false).ID()), c.j.carrierName(c.f, c.field))
+}
 
 // twins mark what two fields said alike, so that both come back and neither by itself.
 func (b *builder) twins(f *frame) {

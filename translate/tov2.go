@@ -471,7 +471,9 @@ func (w *writer) write(f *frame) bool {
 	for _, n := range f.row.needs {
 		needed = needed || seg.field(n) != ""
 	}
-	needed = needed || (w.wayBack && len(w.carriedFields(f)) > 0) // it stood there
+	if w.wayBack && !needed { // what is carried, or an item of a list, shows that it stood there
+		needed = len(w.carriedFields(f)) > 0 || (f.main() != nil && f.main().ResourceType() == "" && f.table.says(seg))
+	}
 	if !needed {
 		return false
 	}
@@ -490,6 +492,13 @@ func (w *writer) write(f *frame) bool {
 		w.children(f)
 	}
 	return true
+}
+
+// says tells whether a segment says more than its number and its datatype.
+func (t *table) says(seg *segment) bool {
+	return slices.ContainsFunc(t.rows, func(r row) bool {
+		return r.field > 0 && seg.field(r.field) != "" && !slices.Contains(silent, r.mapName) && r.arg0() != "type"
+	})
 }
 
 // spentBy names what is carried of a segment that has nothing else.
