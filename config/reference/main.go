@@ -47,6 +47,10 @@ var documents = []document{
 	{"translate", "Profile", "yaml", "profile", "profile of HL7 v2", "How a partner's HL7 v2 looks: in `endpoints.mllp.profile`, in a file that it names, or for `caregate translate --profile`."},
 	{"gateway", "Explanation", "json", "explanation", "", "One message of `caregate explain --json`."},
 	{"gateway", "WorkItem", "json", "work", "", "One item of `caregate work list --json`."},
+	{"translate", "Matrix", "json", "coverage", "", "The matrix of `caregate translate --coverage --json`."},
+	{"translate", "Leaf", "json", "leaf", "", "One value of `caregate translate --why --json`, and of NAME.accounting.json."},
+	{"config/workbench", "Shown", "json", "shown", "", "One line of `caregate hl7 show --json`."},
+	{"config/workbench", "Difference", "json", "difference", "", "One difference of `caregate hl7 diff --json`."},
 	{"config", "Problem", "json", "problem", "", "One problem of `caregate check --json`."},
 	{"adapters", "Issue", "json", "issue", "", "One located problem of a message."},
 }

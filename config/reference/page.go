@@ -26,7 +26,9 @@ const foot = `
 ## Outputs
 
 What commands write with ` + "`--json`" + ` is described by schemas too: [explanation](schema/explanation.schema.json) (each of ` + "`messages`" + ` of ` + "`explain`" + `),
-[work](schema/work.schema.json) (each of ` + "`work`" + ` of ` + "`work list`" + `), [problem](schema/problem.schema.json) (each of ` + "`problems`" + ` of ` + "`check`" + `).
+[work](schema/work.schema.json) (each of ` + "`work`" + ` of ` + "`work list`" + `), [coverage](schema/coverage.schema.json) (` + "`translate --coverage`" + `),
+[leaf](schema/leaf.schema.json) (each of ` + "`leaves`" + ` of ` + "`translate --why`" + `, and of NAME.accounting.json), [shown](schema/shown.schema.json) (each of ` + "`lines`" + ` of ` + "`hl7 show`" + `),
+[difference](schema/difference.schema.json) (each of ` + "`hl7 diff`" + `), [problem](schema/problem.schema.json) (each of ` + "`problems`" + ` of ` + "`check`" + `).
 `
 
 // markdown is the section of a document: one row for each key, with its full path.
