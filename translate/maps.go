@@ -94,7 +94,7 @@ type structure struct {
 type structureRow struct {
 	segment string
 	under   []string // names of the segments it may belong to, nearest wins
-	table   string   // name of its table, "-" for none yet
+	table   string   // name of its table, "*" for any place of ANY
 	when    condition
 	find    []string // resources that make such a segment on the way back
 	needs   []int    // no segment unless one of these fields is valued

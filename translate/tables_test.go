@@ -34,7 +34,7 @@ func TestTables(t *testing.T) {
 	}
 	for _, s := range m.structures {
 		for _, r := range s.rows {
-			if r.table != "-" && m.segments[r.table] == nil {
+			if r.table != "*" && m.segments[r.table] == nil {
 				t.Errorf("%s %s: no table %q", s.name, r.segment, r.table)
 			}
 		}

@@ -177,7 +177,7 @@ func placed(group []*frame) []*frame {
 
 func (w *writer) belongs(r *structureRow, parent *frame) bool {
 	under := slices.Contains(r.under, parent.seg.name) || slices.Contains(r.under, parent.row.table)
-	return under && (w.wayBack && r.send != "only" || !w.wayBack && r.send != "none")
+	return under && r.table != "*" && (w.wayBack && r.send != "only" || !w.wayBack && r.send != "none")
 }
 
 // writeAll writes the frames of one segment under one parent, numbered from 1.
