@@ -274,8 +274,8 @@ func (b *builder) carryField(f *frame, n int) {
 // of them stays in the list it belongs to, so that redaction of the element takes it along.
 var personal = []string{"XPN", "XTN", "XAD", "CX"}
 
-// objects are the maps whose element is no primitive: one that could not be made has no place beside it.
-var objects = []string{"DR", "attachment", "thing", "link", "EIP", "NDL", "CWE", "CNE", "varies", "component", "numbers", "EI", "CX", "XPN", "XAD", "XTN", "XON", "XCN", "PL", "DLD", "organisation", "named", "label", "party", "Coding", "days", "beyond", "race", "PT", "endpoint"}
+// primitives are the maps whose element is a primitive: one that could not be made has a place beside it.
+var primitives = []string{"ST", "NM", "DTM", "TM", "ERL", "code", "token", "uri", "universal", "id", "document", "integer", "positive", "minutes", "language", "lines", "words", "yesno", "taskstatus"}
 
 // anchors returns the marks of the row that a carrier of the field should stand at: the
 // first row whose elements can have extensions of their own. An element that could not
@@ -288,7 +288,7 @@ func (b *builder) anchors(f *frame, n int) []mark {
 		}
 		var marks []mark
 		for _, m := range f.marks[n] {
-			primitive := !m.place.inList && !slices.Contains(objects, r.mapName)
+			primitive := !m.place.inList && slices.Contains(primitives, r.mapName)
 			if m.row == r && m.place.parent != nil && (m.placed || primitive || (m.place.inList && slices.Contains(personal, r.mapName))) {
 				marks = append(marks, m)
 			}
