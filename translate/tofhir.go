@@ -103,9 +103,9 @@ func (b *builder) build(s *structure) {
 			b.latest[seg.name], b.latest[f.row.table] = i, i
 		}
 	}
-	for _, first := range []string{"MSH", "PID", "RF1", ""} { // the keys of the others may need these
+	for _, first := range []string{"MSH", "PID", "RF1", "PV1", ""} { // the keys of the others may need these
 		for _, f := range b.frames {
-			early := f.seg.name == "MSH" || f.seg.name == "PID" || f.seg.name == "RF1"
+			early := f.seg.name == "MSH" || f.seg.name == "PID" || f.seg.name == "RF1" || f.seg.name == "PV1"
 			if f.table != nil && (f.seg.name == first || (first == "" && !early)) {
 				b.make(f)
 			}
