@@ -356,7 +356,7 @@ func (b *builder) mapField(f *frame, r *row, root *fhir.Node) {
 		if r.joins() {
 			group = reps
 		}
-		if strings.Join(group, "") == "" || (r.mapName == "attachment" && r.arg0() == "type") {
+		if strings.Join(group, "") == "" || r.follows() {
 			continue
 		}
 		c := b.borrow(call{f: f, args: r.args, location: b.repLocation(f, r.field, i), rep: i, keep: f.table.keeps(r)})
@@ -406,6 +406,12 @@ func (b *builder) putOnce(f *frame, r *row, root, node *fhir.Node, choice string
 		}
 	}
 	return r.target.at(rep).put(root, node, choice)
+}
+
+// follows tells whether the row says on the way back only what the value itself says: its
+// type, its unit.
+func (r *row) follows() bool {
+	return r.arg0() == "type" && (r.mapName == "attachment" || r.mapName == "varies") || r.arg0() == "unit" && r.mapName == "varies"
 }
 
 // join adds a part to the element that other fields have made.
