@@ -129,7 +129,10 @@ func around(f *frame) *fhir.Node {
 // unsay gives an element that must be there and was not said a reason for its absence.
 func unsay(r *row, root *fhir.Node) {
 	for _, p := range r.target.find(root) {
-		if beside := p.extensionsOf(false).Clone(); p.node != nil || (beside != nil && !prune(beside)) { // a row may have opened a home for nothing
+		if p.node != nil {
+			return
+		}
+		if beside := p.extensionsOf(false).Clone(); beside != nil && !prune(beside) { // a row may have opened a home for nothing
 			return
 		}
 	}
