@@ -203,7 +203,12 @@ func placeName(s *segment) string { return s.name + "(" + itoa(s.seq) + ")" }
 
 // basic is the resource of a segment that has no other, so that policy can withhold it.
 func (b *builder) basic(seg *segment) *fhir.Node {
-	key := b.content() + "\x1d" + seg.name + itoa(seg.seq)
+	key := seg.name + itoa(seg.seq) + "\x1d"
+	if child := b.singles["Patient"]; child != nil {
+		key += child.Ref() + "\x1d" + seg.String()
+	} else {
+		key += b.content()
+	}
 	coding := fhir.NewObject().SetText("system", Extensions+"segment").SetText("code", seg.name)
 	n := fhir.NewResource("Basic").SetText("id", b.id("Basic", key))
 	n.Set("code", fhir.NewObject().Set("coding", fhir.NewArray(coding)))

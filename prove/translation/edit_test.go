@@ -319,7 +319,7 @@ func pathsOf(bundle *fhir.Node) map[string]string {
 		switch n.Kind() {
 		case fhir.Object:
 			for name, child := range n.Members() {
-				if name == "id" || name == "reference" {
+				if (name == "id" && n.ResourceType() != "") || name == "reference" { // Element.id is a mark of the field, no identity
 					out["ids"] += child.Text() + "\x1e"
 				} else {
 					walk(child, path+"."+name)
