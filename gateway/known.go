@@ -44,7 +44,7 @@ func (g *Gateway) known(ctx context.Context, m *inspection) ([]*fhir.Node, error
 	wanted := map[string]bool{}
 	for _, r := range fhir.Entries(m.decoded.Bundle) {
 		switch r.ResourceType() {
-		case "Patient", "Encounter":
+		case "Patient", "RelatedPerson", "Organization", "Encounter", "Condition", "Goal", "CarePlan", "Appointment", "DocumentReference":
 			wanted[r.Ref()] = true
 		case "ServiceRequest":
 			if m.kind != KindStatus { // which says what it says

@@ -7,14 +7,26 @@ import (
 	"caregate/hl7v2"
 )
 
-// updated are the segments of which a message has one and which a later message updates field
-// by field, each from this field on: the child and the visit, the referral. Set ids say nothing,
-// and the status of a referral (RF1-1) is not said again by a message that leaves it out.
-// Segments that repeat are sent whole.
+// updated are the segments that a later message updates field by field, from which field on, and
+// the fields that say which of several it is: those that make the id of its resource. Set ids say
+// nothing, and the status of a referral (RF1-1) is not said again by a message that leaves it out.
 var updated = []struct {
 	name  string
 	first int
-}{{"PID", 2}, {"PD1", 1}, {"PV1", 2}, {"PV2", 1}, {"RF1", 2}}
+	keys  [][]int // the first alternative whose fields are not all empty; none where a message has one
+}{
+	{"PID", 2, nil},
+	{"PD1", 1, nil},
+	{"PV1", 2, nil},
+	{"PV2", 1, nil},
+	{"RF1", 2, nil},
+	{"NK1", 2, [][]int{{33}, {2, 3, 13}}},
+	{"PRB", 1, [][]int{{4}}},
+	{"GOL", 1, [][]int{{4}}},
+	{"PTH", 1, [][]int{{3}}},
+	{"SCH", 1, [][]int{{1}, {2}}},
+	{"TXA", 2, [][]int{{12}}},
+}
 
 // Update returns the Bundle of a message as an update of what is known of its resources: a
 // field that is empty changes nothing and stands as it did, one that is "" is gone, one that
@@ -71,16 +83,18 @@ func asKnown(bundle *fhir.Node, known []*fhir.Node) *fhir.Node {
 	return out
 }
 
-// over writes a message in which the empty fields of single segments are as they were.
+// over writes a message in which the empty fields of segments that are known are as they were.
 func over(now, before []*segment) []byte {
 	for _, u := range updated {
-		seg, was := only(now, u.name), only(before, u.name)
-		if seg == nil || was == nil {
-			continue
-		}
-		for n := u.first; n <= len(was.fields); n++ {
-			if seg.field(n) == "" {
-				seg.put(n, standing(was.reps(n)))
+		for _, seg := range now {
+			was := other(before, now, seg, u.keys)
+			if seg.name != u.name || was == nil {
+				continue
+			}
+			for n := u.first; n <= len(was.fields); n++ {
+				if seg.field(n) == "" {
+					seg.put(n, standing(was.reps(n)))
+				}
 			}
 		}
 	}
@@ -92,11 +106,21 @@ func over(now, before []*segment) []byte {
 	return []byte(b.String())
 }
 
-// only returns the one segment of a name, nil where there are none or several.
-func only(segs []*segment, name string) *segment {
+// other returns the segment of before that is the same thing as one of now, nil where there is
+// none or where either message has several that it could be.
+func other(before, now []*segment, seg *segment, keys [][]int) *segment {
+	key := keyOf(seg, keys)
+	if found := theOne(now, seg.name, key, keys); found != seg || (key == "" && keys != nil) {
+		return nil
+	}
+	return theOne(before, seg.name, key, keys)
+}
+
+// theOne returns the one segment of a name and key, nil for none or several.
+func theOne(segs []*segment, name, key string, keys [][]int) *segment {
 	var found *segment
 	for _, s := range segs {
-		if s.name != name {
+		if s.name != name || keyOf(s, keys) != key {
 			continue
 		}
 		if found != nil {
@@ -105,6 +129,20 @@ func only(segs []*segment, name string) *segment {
 		found = s
 	}
 	return found
+}
+
+// keyOf returns what tells a segment from others of its name, "" where nothing does.
+func keyOf(seg *segment, keys [][]int) string {
+	for i, fields := range keys {
+		parts := []string{itoa(i)}
+		for _, n := range fields {
+			parts = append(parts, seg.field(n))
+		}
+		if strings.Join(parts[1:], "") != "" {
+			return strings.Join(parts, "|")
+		}
+	}
+	return ""
 }
 
 // standing returns repetitions without the wishes to delete in them: those were for once.

@@ -28,6 +28,10 @@ func TestUpdate(t *testing.T) {
 		"an absent segment":       {[]string{patient + "\rPD1||||9^Zzdoc^Avery" + visit, patient + visit}, "PD1-4", ""},
 		"a segment that is there": {[]string{patient + "\rPD1||||9^Zzdoc^Avery" + visit, patient + "\rPD1|S" + visit}, "PD1-4.2", "Zzdoc"},
 		"the visit":               {[]string{patient + visit, patient + "\rPV1|1|O||||||||||||||||55^^^B\r"}, "PV1-3", "1W^2^3"},
+		"a relative":              {[]string{patient + "\rNK1|1|Zzkin^Riley|GRD|1 A St|555" + visit, patient + "\rNK1|1|Zzother^Sam|CGV||777\rNK1|2|Zzkin^Riley|GRD||999" + visit}, "NK1(2)-4", "1 A St"},
+		"another relative":        {[]string{patient + "\rNK1|1|Zzkin^Riley|GRD|1 A St|555" + visit, patient + "\rNK1|1|Zzother^Sam|CGV||777\rNK1|2|Zzkin^Riley|GRD||999" + visit}, "NK1-4", ""},
+		"a relative's new phone":  {[]string{patient + "\rNK1|1|Zzkin^Riley|GRD|1 A St|555" + visit, patient + "\rNK1|1|Zzkin^Riley|GRD||999" + visit}, "NK1-5", "999"},
+		"twins of one name":       {[]string{patient + "\rNK1|1|Zzkin^Riley|GRD|1 A St|555" + visit, patient + "\rNK1|1|Zzkin^Riley|GRD||1\rNK1|2|Zzkin^Riley|GRD||2" + visit}, "NK1-4", ""},
 		"other delimiters":        {[]string{patient + "|||M|||1 A St^^Chicago" + visit, strings.NewReplacer("^~\\&", "*!/@", "^", "*").Replace(patient + visit)}, "PID-11", "1 A St^^Chicago"},
 	} {
 		var known []*fhir.Node
@@ -42,7 +46,7 @@ func TestUpdate(t *testing.T) {
 			}
 			known = known[:0:0]
 			for _, n := range fhir.Entries(last) {
-				if n.ResourceType() == "Patient" || n.ResourceType() == "Encounter" {
+				if n.ResourceType() == "Patient" || n.ResourceType() == "Encounter" || n.ResourceType() == "RelatedPerson" {
 					known = append(known, n)
 				}
 			}
@@ -102,5 +106,33 @@ func TestUpdateOfReferral(t *testing.T) {
 		if n.ResourceType() == "Task" {
 			t.Error("a status that was not sent is said again")
 		}
+	}
+}
+
+// TestUpdateOfProblem: action code UP with the number of a problem says what changed.
+func TestUpdateOfProblem(t *testing.T) {
+	t.Parallel()
+	var known []*fhir.Node
+	for _, prb := range []string{"PRB|AD|20261104|F90.2^ADHD^I10C|77^B|||20260301||||||||||||||||||S", "PRB|UP|20261105|F90.2^ADHD^I10C|77^B|||||20261105"} {
+		m, err := hl7v2.Parse([]byte("MSH|^~\\&|A|B|||20261104||PPR^PC1^PPR_PC1|1|P|2.5.1\rPID|1||1^^^B||Zztest^Rowan\r" + prb + "\r"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		bundle, err := Update(m, known, Profile{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		known = []*fhir.Node{resource(t, bundle, "Patient"), resource(t, bundle, "Condition")}
+	}
+	out, _, err := ToV2(asKnown(fhir.NewResource("Bundle"), known), Profile{}, Meta{Event: "PPR^PC2", ControlID: "1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := hl7v2.Parse(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Get("PRB-7") != "20260301" || m.Get("PRB-9") != "20261105" {
+		t.Errorf("%q", out)
 	}
 }
