@@ -1,7 +1,10 @@
 package translate
 
 import (
+	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"caregate/fhir"
 )
@@ -68,7 +71,6 @@ var datatypeSamples = []datatypeSample{
 	{"RPT", nil, []string{"BID^^^^2^wk&week&UCUM", "Q&Every&L^HD^1^2.5^12^hr^IS^ACM^120^s^gts", "Once^^^^^^^PCM^30^min", "^^^^^^^C^45^s", "BID^^^^^^^XX"}},
 	{"TM", nil, []string{"1030", "103015", "100000"}},
 	{"DTM", []string{"dateTime"}, []string{"2026", "202601", "20260115", "202601151030", "20260115103000", "202601151030-0500", "20260115103000.25-0600", "20260115163000+0000"}},
-	{"lines", nil, []string{"one"}},
 	{"words", nil, []string{"COOK", "^Cook", "031^Cook^L", "031^Cook^L^32^Lake^99X^^^said"}},
 }
 
@@ -105,4 +107,31 @@ func thereAndBack(maps *maps, c datatypeSample, raw string) (back, written strin
 		back = maps.converterFor(c.kind).from(from, n).String()
 	}
 	return back, string(fhir.NewObject().Set("value", n).Set("_value", to.beside).JSON())
+}
+
+// FuzzDatatypes: whatever a component holds, nothing panics, no text is void, and what
+// comes back comes back again as the same.
+func FuzzDatatypes(f *testing.F) {
+	for i, c := range datatypeSamples {
+		for _, raw := range c.raw {
+			f.Add(i, raw)
+		}
+	}
+	maps, err := loaded()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, i int, raw string) {
+		if i < 0 || i >= len(datatypeSamples) || strings.ContainsAny(raw, `|~\`) || strings.ContainsFunc(raw, unicode.IsControl) || !utf8.ValidString(raw) {
+			return
+		}
+		c := datatypeSamples[i]
+		back, written := thereAndBack(maps, c, raw)
+		if strings.Contains(written, `:""`) {
+			t.Errorf("%s: %q has a void text: %s", c.kind, raw, written)
+		}
+		if again, _ := thereAndBack(maps, c, back); again != back {
+			t.Errorf("%s: %q came back as %q, and that as %q", c.kind, raw, back, again)
+		}
+	})
 }

@@ -190,12 +190,14 @@ func (thingConverter) to(c *call, v value) *fhir.Node {
 	n := fhir.NewObject()
 	n.Add("extension", fhir.NewObject().SetText("url", conceptURL).Set("valueCodeableConcept", concept))
 	n.SetText("type", c.arg(0))
-	return n.SetText("display", or(v.text(9), or(v.text(2), v.text(1))))
+	return n.SetText("display", wordsOf(v))
 }
 
 func (thingConverter) from(c *call, n *fhir.Node) value {
 	if concept := conceptOf(n); concept != nil {
-		return cweConverter{}.from(c.below(c.location, nil), concept)
+		if v := (cweConverter{}).from(c.below(c.location, nil), concept); !retitled(n, wordsOf(v)) {
+			return v
+		}
 	}
 	return value(nil).set(2, n.Get("display").Text())
 }
