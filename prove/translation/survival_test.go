@@ -312,7 +312,7 @@ func TestSurvival(t *testing.T) {
 				kinds[m.kind()]["all"]++
 				kinds[m.kind()][got]++
 				noted := !slices.ContainsFunc(rows, func(r *guideRow) bool {
-					return r.why == "" && r.literal == "" && !r.computed && deviating(r) == ""
+					return covers.covers(r.mapName, at) && r.why == "" && r.literal == "" && !r.computed && deviating(r) == ""
 				})
 				if !partMapped(rows, at, l) {
 					where["componentsTheGuideLeavesOut"]++
