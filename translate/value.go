@@ -90,18 +90,20 @@ func unescape(raw string) string {
 // isControl tells whether FHIR strings may not have the character (R4 2.24.0.1).
 func isControl(r rune) bool { return r < ' ' && r != '\t' && r != '\r' && r != '\n' }
 
-// visible writes the control characters of a raw text as escape sequences.
+// visible writes the control characters of a raw text, and bytes that are no UTF-8, as escape sequences.
 func visible(raw string) string {
-	if strings.IndexFunc(raw, isControl) < 0 {
+	if strings.IndexFunc(raw, isControl) < 0 && utf8.ValidString(raw) {
 		return raw
 	}
 	var out strings.Builder
-	for _, r := range raw {
-		if isControl(r) {
-			out.WriteString(hl7v2.Escape(string(r), delims))
+	for len(raw) > 0 {
+		r, size := utf8.DecodeRuneInString(raw)
+		if isControl(r) || (r == utf8.RuneError && size == 1) {
+			fmt.Fprintf(&out, `\X%02X\`, raw[0])
 		} else {
-			out.WriteRune(r)
+			out.WriteString(raw[:size])
 		}
+		raw = raw[size:]
 	}
 	return out.String()
 }
