@@ -177,7 +177,7 @@ func (b *builder) unify(f *frame) {
 func (f *frame) repeatsSegment(first *frame) bool {
 	for n := 1; n <= max(len(f.seg.fields), len(first.seg.fields)); n++ {
 		counts := slices.ContainsFunc(f.table.of(n), func(r *row) bool { return r.mapName == "SI" })
-		if f.seg.field(n) != first.seg.field(n) && !(counts && f.seg.field(n) == itoa(f.ordinal)) {
+		if f.seg.field(n) != first.seg.field(n) && (!counts || f.seg.field(n) != itoa(f.ordinal)) {
 			return false
 		}
 	}

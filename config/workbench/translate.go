@@ -84,7 +84,7 @@ func batchToFHIR(input []byte, p translate.Profile) (Translation, error) {
 		return Translation{}, err
 	}
 	t := Translation{To: "fhir", Output: append(result.Bundle.JSON(), '\n'), Leaves: result.Leaves, back: back}
-	t.Issues = append(result.Issues, issues...)
+	t.Issues = slices.Concat(result.Issues, issues)
 	return t, nil
 }
 
