@@ -1,9 +1,11 @@
 package translate
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"caregate/fhir"
@@ -96,7 +98,7 @@ func (p *Profile) offset(parts []string) (offset, code, why string) {
 	case p.Zone == "":
 		return "", IssueNoZone, "local time, and the profile has no zone"
 	}
-	zone, err := time.LoadLocation(p.Zone)
+	zone, err := zoneNamed(p.Zone)
 	if err != nil {
 		return "", IssueNoZone, "the profile's zone is unknown"
 	}
@@ -109,6 +111,25 @@ func (p *Profile) offset(parts []string) (offset, code, why string) {
 		return off, "", ""
 	}
 	return "Z", "", ""
+}
+
+var zones sync.Map // IANA name -> *time.Location: reading one takes longer than a message
+
+var errLocal = errors.New("the zone of this machine says nothing")
+
+// zoneNamed returns a zone by its IANA name; a resource may name any, but not that of the server.
+func zoneNamed(name string) (*time.Location, error) {
+	if name == "Local" {
+		return nil, errLocal
+	}
+	if zone, ok := zones.Load(name); ok {
+		return zone.(*time.Location), nil
+	}
+	zone, err := time.LoadLocation(name)
+	if err == nil {
+		zones.Store(name, zone)
+	}
+	return zone, err
 }
 
 // ambiguous tells whether the clock shows the same local time again within three hours.
@@ -202,7 +223,7 @@ func (p *Profile) formInstant(at time.Time) string {
 		layout = "20060102150405"
 	}
 	if p.Zone != "" {
-		if zone, err := time.LoadLocation(p.Zone); err == nil && p.DTM.NoOffset {
+		if zone, err := zoneNamed(p.Zone); err == nil && p.DTM.NoOffset {
 			at = at.In(zone)
 		}
 	} else if p.DTM.NoOffset {

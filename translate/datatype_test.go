@@ -109,6 +109,56 @@ func thereAndBack(maps *maps, c datatypeSample, raw string) (back, written strin
 	return back, string(fhir.NewObject().Set("value", n).Set("_value", to.beside).JSON())
 }
 
+// TestZoneOfAResource: a time is local only where it still has the offset of the zone that
+// the resource names, and never in the zone of the server.
+func TestZoneOfAResource(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ time, zone, want string }{
+		{"2026-01-15T10:30:00-06:00", "America/Chicago", "20260115103000"},
+		{"2026-01-15T10:30:00-05:00", "America/Chicago", "20260115103000-0500"},
+		{"2026-01-15T10:30:00Z", "Local", "20260115103000+0000"},
+		{"2026-01-15T10:30:00Z", "../../etc/localtime", "20260115103000+0000"},
+		{"2026-01-15T10:30:00Z", "", "20260115103000+0000"},
+	} {
+		beside := fhir.NewObject()
+		extend(beside, zoneURL, "valueCode", fhir.NewString(c.zone))
+		got := dtmConverter{}.from(&call{j: &job{p: &Profile{}, wayBack: true}, beside: beside}, fhir.NewString(c.time)).String()
+		if got != c.want {
+			t.Errorf("%s in %q came back as %s, want %s", c.time, c.zone, got, c.want)
+		}
+	}
+}
+
+// TestEditedParts: what was edited in FHIR has the last word over what stands beside it.
+func TestEditedParts(t *testing.T) {
+	t.Parallel()
+	maps, err := loaded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ kind, raw, path, value, want string }{
+		{"XTN", "(312)555-0101^PRN^CP^^1^312^5550101^22", "value", "847 5550199", "^PRN^CP^^^^^^^^^847 5550199"},
+		{"XTN", "(312)555-0101^PRN^CP", "value", "(847)555-0199", "(847)555-0199^PRN^CP"},
+		{"XTN", "^PRS^CP^^^312^5550101", "use", "work", "^WPN^PH^^^312^5550101"},
+		{"XPN", "Zztest^Rowan^^^^^NAV", "use", "official", "Zztest^Rowan^^^^^L"},
+		{"XAD", "1 Zz St&Zz St&1^^Testville", "line[0]", "2 Yy St", "2 Yy St^^Testville"},
+		{"XAD", "1 Zz St^^Testville^^^^L", "city", "Otherville", "1 Zz St^^Otherville^^^^L"},
+		{"XCN", "17^Zztest^Avery", "display", "Robin Zzother", "17^Robin Zzother"},
+		{"CX", "17^^^OTHER", "assigner.display", "NEW", "17^^^NEW"},
+		{"PL", "POC^R1^B1", "display", "Elsewhere", "^^^^^^^^Elsewhere"},
+		{"CQ", "2^mg&milligram&L", "unit", "gram", "2^gram"},
+		{"thing", "11^One^L", "display", "Two", "^Two"},
+	} {
+		j := &job{p: &Profile{}, maps: maps, wayBack: true}
+		at := &call{j: j, f: &frame{seg: &segment{name: "ZZZ"}}, location: "ZZZ-1", keep: true}
+		n := maps.converterFor(c.kind).to(at, parseValue(c.raw))
+		edit(t, n, c.path, c.value)
+		if got := maps.converterFor(c.kind).from(at, n).String(); got != c.want {
+			t.Errorf("%s: %s with %s = %s became %s, want %s", c.kind, c.raw, c.path, c.value, got, c.want)
+		}
+	}
+}
+
 // FuzzDatatypes: whatever a component holds, nothing panics, no text is void, and what
 // comes back comes back again as the same.
 func FuzzDatatypes(f *testing.F) {
