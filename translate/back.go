@@ -271,6 +271,9 @@ func (j *job) stillSays(f *frame, r *row, p place, raw string) bool {
 	c := &call{j: j, f: f, args: r.args, quiet: true}
 	reps, was := strings.Split(raw, "~"), f.seg.reps(r.field)
 	f.seg.put(r.field, reps) // a value may be all of its repetitions
+	for len(reps) > 1 && reps[0] == "" && !r.joins() {
+		reps = reps[1:] // the element is the first one that says something
+	}
 	n := j.convert(c, r, reps)
 	f.seg.put(r.field, was)
 	have := j.comparable(r, p)
@@ -344,6 +347,9 @@ func (j *job) rowAgrees(f *frame, r *row, root *fhir.Node, reps []string) bool {
 	}
 	var want []*fhir.Node
 	for i := range reps {
+		if reps[i] == "" && len(reps) > 1 && !r.joins() {
+			continue
+		}
 		c := j.borrow(call{f: f, args: r.args, quiet: true, rep: i})
 		group := reps[i : i+1]
 		if r.joins() {

@@ -118,8 +118,14 @@ func (labelConverter) to(c *call, v value) *fhir.Node {
 		return nil
 	}
 	c.report(IssueNoCode, "label is not in table "+c.arg(0)+"; kept as it came")
-	n := fhir.NewObject().SetText("system", c.j.systemOf(v.text(3)))
-	return n.SetText("code", strings.TrimSpace(v.text(1))).SetText("display", v.text(2))
+	code, words := strings.TrimSpace(v.text(1)), v.text(2)
+	if !codeForm.MatchString(code) {
+		code, words = "", or(words, code)
+	}
+	if code == "" && strings.TrimSpace(words) == "" {
+		return nil
+	}
+	return fhir.NewObject().SetText("system", c.j.systemOf(v.text(3))).SetText("code", code).SetText("display", words)
 }
 
 func (labelConverter) from(c *call, n *fhir.Node) value {

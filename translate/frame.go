@@ -238,7 +238,7 @@ func (j *job) holds(c condition, f *frame) bool {
 func (j *job) test(t test, f *frame) bool {
 	switch t.verb {
 	case "valued":
-		return j.subject(t.subject, f) != ""
+		return j.valued(t.subject, f)
 	case "present", "absent":
 		return j.exists(t.subject, f) == (t.verb == "present")
 	}
@@ -269,16 +269,26 @@ func (j *job) exists(subject string, f *frame) bool {
 	case strings.HasPrefix(subject, "next:"):
 		return j.follows(f.seg, strings.TrimPrefix(subject, "next:"))
 	case strings.Contains(subject, "-"):
-		return j.subject(subject, f) != ""
+		return j.valued(subject, f)
 	case strings.Contains(subject, "."):
 		resource, path, _ := strings.Cut(subject, ".")
-		return j.lookup(f, resource).At(path) != nil
+		n := j.lookup(f, resource).At(path)
+		return n != nil && (n.Kind() < fhir.Array || n.Len() > 0) // an empty object is about to be dropped
 	case subject == "consents":
 		return len(j.p.Codes["0498.status"]) > 0
 	case len(subject) == 3 && strings.ToUpper(subject) == subject:
 		return j.first(subject) != nil
 	}
 	return j.lookup(f, subject) != nil
+}
+
+// valued tells whether a field is valued; a component that is white space says nothing.
+func (j *job) valued(subject string, f *frame) bool {
+	text := j.subject(subject, f)
+	if strings.Contains(subject, ".") {
+		text = strings.TrimSpace(text)
+	}
+	return text != ""
 }
 
 // subject returns the text that a condition is about: the trigger event or a field,
