@@ -25,6 +25,7 @@ type maps struct {
 	structures map[string]*structure
 	events     []event
 	strays     []structureRow      // of segments that may stand anywhere
+	withheld   map[string][]row    // by segment, what no profile lets in
 	known      []Authority         // authorities that need no profile
 	standard   map[string][]string // by HL7 table, codes that a table here may leave out
 }
@@ -93,6 +94,7 @@ type structure struct {
 
 type structureRow struct {
 	segment string
+	group   int      // the first of the neighbouring rows that are written together
 	under   []string // names of the segments it may belong to, nearest wins
 	table   string   // name of its table, "*" for any place of ANY
 	when    condition
@@ -107,7 +109,7 @@ var loaded = sync.OnceValues(loadMaps)
 func loadMaps() (*maps, error) {
 	m := &maps{
 		segments: map[string]*table{}, datatypes: map[string]*table{},
-		codes: map[string]*codeTable{}, structures: map[string]*structure{}, standard: map[string][]string{},
+		codes: map[string]*codeTable{}, structures: map[string]*structure{}, standard: map[string][]string{}, withheld: map[string][]row{},
 	}
 	err := fs.WalkDir(tables, "tables", func(file string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(file, ".tsv") {
@@ -124,6 +126,15 @@ func loadMaps() (*maps, error) {
 		s.noteRows(m.segments, m.strays)
 	}
 	return m, err
+}
+
+// noteWithheld enters the fields that hold what no profile lets in.
+func (m *maps) noteWithheld(t *table) {
+	for i := range t.rows {
+		if t.rows[i].mapName == "withhold" {
+			m.withheld[t.segment] = append(m.withheld[t.segment], t.rows[i])
+		}
+	}
 }
 
 // gatherStrays takes the rows of segments that may stand anywhere.
@@ -156,7 +167,9 @@ func (m *maps) load(file string) error {
 	name := strings.Replace(strings.TrimSuffix(path.Base(file), ".tsv"), "_.", ".", 1) // Windows has no file named CON
 	switch path.Base(path.Dir(file)) {
 	case "segment":
-		m.segments[name], err = newTable(name, lines)
+		if m.segments[name], err = newTable(name, lines); err == nil {
+			m.noteWithheld(m.segments[name])
+		}
 	case "datatype":
 		m.datatypes[name], err = newTable(name, lines)
 	case "code":
@@ -324,6 +337,9 @@ func newStructure(name string, lines [][]string) (*structure, error) {
 				return nil, fmt.Errorf("row %s: needs: %w", c[0], err)
 			}
 			r.needs = append(r.needs, field)
+		}
+		if r.group = len(s.rows); r.group > 0 && s.rows[r.group-1].segment == r.segment {
+			r.group = s.rows[r.group-1].group
 		}
 		s.rows = append(s.rows, r)
 	}

@@ -45,13 +45,7 @@ func (b *builder) stray(f *frame) {
 // profile lets in.
 func (m *maps) keptTable(segment string) *table {
 	kept := &table{name: segment, segment: segment, kept: true}
-	for _, t := range m.segments {
-		for i := range t.rows {
-			if t.segment == segment && t.rows[i].mapName == "withhold" {
-				kept.rows = append(kept.rows, t.rows[i])
-			}
-		}
-	}
+	kept.rows = append(kept.rows, m.withheld[segment]...)
 	kept.indexFields()
 	return kept
 }
@@ -134,7 +128,7 @@ func (b *builder) displace() {
 		case f.stray || f.shared != nil || f.displaced || f.row == nil || f.parent == nil:
 			f.way = append(slices.Clone(f.before.way), -1)
 		default:
-			f.way = append(slices.Clone(f.parent.way), b.structure.group(f.row), i)
+			f.way = append(slices.Clone(f.parent.way), f.row.group, i)
 			if slices.Compare(f.way, last) < 0 && b.movable(f) {
 				f.displaced, f.way = true, append(slices.Clone(f.before.way), -1)
 			} else if slices.Compare(f.way, last) < 0 && b.moveBefore(i) {
@@ -163,20 +157,6 @@ func (b *builder) moveBefore(i int) (moved bool) {
 		}
 	}
 	return moved
-}
-
-// group returns the place of the neighbouring rows that are written together with this one.
-func (s *structure) group(r *structureRow) int {
-	for i := range s.rows {
-		if s.rows[i].segment == r.segment && (i == 0 || s.rows[i-1].segment != r.segment) {
-			for k := i; k < len(s.rows) && s.rows[k].segment == r.segment; k++ {
-				if &s.rows[k] == r {
-					return i
-				}
-			}
-		}
-	}
-	return len(s.rows)
 }
 
 // after is the extension that says where a segment stood, and which one under its parent.
@@ -287,11 +267,12 @@ func (w *writer) followers(f *frame) {
 // orphans writes the strays of which the segment that they stood after is gone.
 func (w *writer) orphans() {
 	for _, n := range w.all {
+		if !w.isStray[n] || w.used[n] {
+			continue
+		}
 		strays, _ := w.maps.placements(n)
 		for _, s := range strays {
-			if w.isStray[n] {
-				w.writeStray(s, nil)
-			}
+			w.writeStray(s, nil)
 		}
 	}
 }
