@@ -312,8 +312,11 @@ func mediaType(n *fhir.Node) (kind, subtype string) {
 func (c *call) embedded(v value) *fhir.Node {
 	n := fhir.NewObject()
 	c.describe(n, v.comp(1), v.text(2), v.text(3))
-	if encoding := v.text(4); encoding != "Base64" {
+	if encoding := v.text(4); encoding != "Base64" || v.text(5) == "" {
 		extend(n, encodingURL, "valueString", textNode(encoding))
+	}
+	if v.text(5) == "" && n.Len() > 0 {
+		return n // a document that was not sent
 	}
 	switch data := v.text(5); strings.ToLower(v.text(4)) {
 	case "base64":
@@ -365,10 +368,13 @@ func (attachmentConverter) from(c *call, n *fhir.Node) value {
 	if pointer {
 		return value(nil).set(1, n.Get("url").Text()).setComp(2, application).set(3, kind).set(4, subtype)
 	}
-	if n.Get("data") == nil {
+	encoding := extensionOf(n, encodingURL, "valueString").Text()
+	switch {
+	case n.Get("data") == nil && c.j.wayBack:
+		return value(nil).setComp(1, application).set(2, kind).set(3, subtype).set(4, encoding)
+	case n.Get("data") == nil:
 		return nil
 	}
-	encoding := extensionOf(n, encodingURL, "valueString").Text()
 	if encoding != "" && !strings.EqualFold(encoding, "base64") {
 		if data, err := base64.StdEncoding.DecodeString(n.Get("data").Text()); err == nil && c.j.wayBack {
 			return value(nil).setComp(1, application).set(2, kind).set(3, subtype).set(4, encoding).set(5, string(data))
