@@ -20,8 +20,8 @@ def run(text):
 for line in sys.stdin:
     asked = json.loads(line)
     written, read = run(asked["v2"])
-    start = time.perf_counter_ns()
+    start = time.process_time_ns()
     for _ in range(asked["runs"]):
         run(asked["v2"])
-    ns = time.perf_counter_ns() - start
+    ns = time.process_time_ns() - start
     print(json.dumps({"ns": ns, "same": written.rstrip("\r") == asked["v2"], "read": read}), flush=True)
