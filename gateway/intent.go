@@ -72,7 +72,7 @@ func (g *Gateway) decline(ctx context.Context, d ledger.Delivery, v *verdict, st
 		decided.Events = []ledger.Event{g.decisionEvent(d, v, "8")}
 	}
 	if state == ledger.DeliveryHeld || state == ledger.DeliveryFailed {
-		decided.Work = []ledger.NewWork{{Kind: "delivery-" + state, Partner: d.Destination, Remedy: remedyOf(v, reason)}}
+		decided.Work = []ledger.NewWork{{Kind: "delivery-" + state, Owner: g.owner(d.Destination), Partner: d.Destination, Remedy: remedyOf(v, reason)}}
 	}
 	if _, err := g.Ledger.Decline(ctx, decided); err != nil {
 		g.Log.Info("decision not recorded, it will be made again", slog.String("delivery", d.ID), slog.Any("error", err))

@@ -29,8 +29,9 @@ func (g *Gateway) update(ctx context.Context, m *inspection) error {
 		return err
 	}
 	bundle, err := codec.Update(m.in, known)
-	if err != nil {
-		return err
+	if err != nil { // sent again it would fail again
+		m.issues = append(m.issues, adapters.Issue{Code: adapters.CodeInternal, Text: "what was said before could not be taken up: the message stands alone"})
+		return nil //nolint:nilerr // said in the issue
 	}
 	m.decoded.Bundle, m.kind = bundle, kindOf(bundle)
 	for _, old := range known {

@@ -51,6 +51,9 @@ func next(d ledger.Delivery, receipt adapters.Receipt, err error, now time.Time,
 // record closes the attempt. A stale token means another process has taken over: then its word counts.
 func (g *Gateway) record(ctx context.Context, d ledger.Delivery, token int64, o ledger.Outcome) {
 	o.Token = token
+	for i := range o.Work {
+		o.Work[i].Owner = g.owner(d.Destination)
+	}
 	o.Events = []ledger.Event{{Kind: "outcome", Partner: d.Destination, Delivery: d.ID, Message: d.Message, Outcome: adapters.Code(o.Code).Row().Audit}}
 	lane, err := g.Ledger.Record(ctx, o)
 	if err != nil {

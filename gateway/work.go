@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"caregate/adapters"
@@ -42,6 +43,12 @@ func shown(items []ledger.Work) []WorkItem {
 		list[i] = WorkItem{ID: w.ID, Kind: w.Kind, Partner: w.Partner, Message: w.Message, Delivery: w.Delivery, Owner: w.Owner, Remedy: w.Remedy, State: w.State, Created: w.Created, Unmapped: unmappedOf(w)}
 	}
 	return list
+}
+
+// owner is who settles what waits because of a destination.
+func (g *Gateway) owner(destination string) string {
+	partner, _, _ := strings.Cut(destination, ".")
+	return g.partners[partner].Owner
 }
 
 // Resolve closes a work item. A held message goes through Accept again, in its original
@@ -125,7 +132,7 @@ func (g *Gateway) Correct(ctx context.Context, message, to string) (Correction, 
 		return c, err
 	}
 	for _, r := range c.Recipients {
-		if _, err := g.Ledger.AddWork(ctx, ledger.NewWork{Kind: "recall", Partner: r, Remedy: "this destination has, or may have, a message about the wrong child: ask for its return and record the answer"}, message, ""); err != nil {
+		if _, err := g.Ledger.AddWork(ctx, ledger.NewWork{Kind: "recall", Owner: g.owner(r), Partner: r, Remedy: "this destination has, or may have, a message about the wrong child: ask for its return and record the answer"}, message, ""); err != nil {
 			return c, err
 		}
 	}
