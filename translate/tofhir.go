@@ -17,12 +17,15 @@ var ErrStructure = errors.New("translate: the profile does not allow this messag
 // the business keys, so the same message gives the same bytes, and every message about a
 // referral gives the same ServiceRequest and Task. It fails with ErrStructure, or where
 // the tables of this build do not parse.
-func ToFHIR(m *hl7v2.Message, p Profile) (Result, error) {
+func ToFHIR(m *hl7v2.Message, p Profile) (Result, error) { return translated(m, p, "") }
+
+// translated is ToFHIR of a message that was filled in since: hash names what it said when it came.
+func translated(m *hl7v2.Message, p Profile, hash string) (Result, error) {
 	maps, err := loaded()
 	if err != nil {
 		return Result{}, err
 	}
-	j := &job{p: &p, maps: maps, segs: readSegments(m), singles: map[string]*fhir.Node{}, wayBack: true}
+	j := &job{p: &p, maps: maps, segs: readSegments(m), singles: map[string]*fhir.Node{}, wayBack: true, hash: hash}
 	for _, seg := range j.segs {
 		j.note(seg)
 	}

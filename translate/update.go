@@ -47,12 +47,17 @@ func Update(m *hl7v2.Message, known []*fhir.Node, p Profile) (*fhir.Node, error)
 	if err != nil {
 		return nil, err
 	}
-	merged, err := hl7v2.Parse(over(readSegments(m), readSegments(old)))
-	if err != nil {
-		return nil, err
-	}
-	if r, err = ToFHIR(merged, p); err != nil {
-		return nil, err
+	said := readSegments(m)
+	hash := (&job{segs: said}).content()
+	filled, changed := over(said, readSegments(old))
+	if changed {
+		merged, err := hl7v2.Parse(filled)
+		if err != nil {
+			return nil, err
+		}
+		if r, err = translated(merged, p, hash); err != nil {
+			return nil, err
+		}
 	}
 	statusStands(r.Bundle, known)
 	return r.Bundle, nil
@@ -83,8 +88,9 @@ func asKnown(bundle *fhir.Node, known []*fhir.Node) *fhir.Node {
 	return out
 }
 
-// over writes a message in which the empty fields of segments that are known are as they were.
-func over(now, before []*segment) []byte {
+// over writes a message in which the empty fields of segments that are known are as they were,
+// and tells whether there are any.
+func over(now, before []*segment) (message []byte, changed bool) {
 	for _, u := range updated {
 		for _, seg := range now {
 			was := other(before, now, seg, u.keys)
@@ -92,8 +98,9 @@ func over(now, before []*segment) []byte {
 				continue
 			}
 			for n := u.first; n <= len(was.fields); n++ {
-				if seg.field(n) == "" {
-					seg.put(n, standing(was.reps(n)))
+				if left := standing(was.reps(n)); seg.field(n) == "" && len(left) > 0 {
+					seg.put(n, left)
+					changed = true
 				}
 			}
 		}
@@ -103,7 +110,7 @@ func over(now, before []*segment) []byte {
 		b.WriteString(seg.String())
 		b.WriteByte('\r')
 	}
-	return []byte(b.String())
+	return []byte(b.String()), changed
 }
 
 // other returns the segment of before that is the same thing as one of now, nil where there is

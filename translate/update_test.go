@@ -1,6 +1,8 @@
 package translate
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -134,5 +136,39 @@ func TestUpdateOfProblem(t *testing.T) {
 	}
 	if m.Get("PRB-7") != "20260301" || m.Get("PRB-9") != "20261105" {
 		t.Errorf("%q", out)
+	}
+}
+
+// TestTheSameAgainChangesNothing: a message over what it said itself is what it was, byte for byte.
+func TestTheSameAgainChangesNothing(t *testing.T) {
+	t.Parallel()
+	p := flowProfile(t)
+	files, err := filepath.Glob(filepath.Join(goldenDir, "*.hl7"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d messages, %v", len(files), err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := hl7v2.Parse(text)
+		if err != nil {
+			continue // a batch
+		}
+		r, err := ToFHIR(m, p)
+		if err != nil {
+			continue // not of a structure that the profile takes
+		}
+		var known []*fhir.Node
+		for _, n := range fhir.Entries(r.Bundle) {
+			if n.ResourceType() != "MessageHeader" {
+				known = append(known, n)
+			}
+		}
+		again, err := Update(m, known, p)
+		if err != nil || string(again.JSON()) != string(r.Bundle.JSON()) {
+			t.Errorf("%s: said again it is something else (%v)", filepath.Base(file), err)
+		}
 	}
 }
