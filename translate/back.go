@@ -222,10 +222,11 @@ func (j *job) ours(room []place, f *frame, r *row, root *fhir.Node) []place {
 			continue
 		}
 		mine, other := j.markedFor(f, r, p)
-		if other || (!mine && r.markedOnly()) || (mine && !j.wayBack && r.arg0() == "patient" && !r.target.steps[len(r.target.steps)-1].matches(p.node)) {
+		_, carried := p.carried(name)
+		if other || (!mine && !carried && r.markedOnly()) || (mine && !j.wayBack && r.arg0() == "patient" && !r.target.steps[len(r.target.steps)-1].matches(p.node)) {
 			continue // of an identifier that must not leave the mark does not decide
 		}
-		if _, carried := p.carried(name); !carried && !mine && len(r.target.steps) > 0 {
+		if !carried && !mine && len(r.target.steps) > 0 {
 			last := r.target.steps[len(r.target.steps)-1]
 			if (p.inList && p.foreign(segment, name)) || !last.matches(p.node) {
 				continue

@@ -185,7 +185,7 @@ func (namedConverter) to(c *call, v value) *fhir.Node {
 	}
 	n := fhir.NewObject()
 	n.Add("extension", fhir.NewObject().SetText("url", nameURL).Set("valueHumanName", name))
-	if ref, ok := parseRef(c.arg(0)); ok {
+	if ref, ok := parseRef(c.arg(0)); ok && !c.quiet { // a check is about the name alone
 		if reps := c.f.seg.reps(ref.field); c.rep < len(reps) {
 			n.SetText("type", c.j.toFHIR(c.arg(1), parseValue(reps[c.rep]).text(1)))
 		}
@@ -197,7 +197,7 @@ func (namedConverter) to(c *call, v value) *fhir.Node {
 }
 
 func (namedConverter) part(n *fhir.Node) *fhir.Node {
-	part := partOf(n, "type", "reference", "display")
+	part := partOf(n, "display") // another field may say the type
 	for _, ext := range n.Get("extension").Items() {
 		if ext.Get("url").Text() == nameURL {
 			part.Add("extension", ext)
