@@ -222,7 +222,7 @@ func TestOneFieldChangesOneElement(t *testing.T) {
 			}
 			edits++
 			changed := differences(before, pathsOf(result.Bundle))
-			switch where := outside(changed, targets[field], field); {
+			switch where := outside(changed, targets, field); {
 			case len(changed) == 0:
 				none++
 				silent[key]++
@@ -322,7 +322,7 @@ func pathsOf(bundle *fhir.Node) map[string]string {
 				if (name == "id" && n.ResourceType() != "") || name == "reference" { // Element.id is a mark of the field, no identity
 					out["ids"] += child.Text() + "\x1e"
 				} else {
-					walk(child, path+"."+name)
+					walk(child, path+"."+strings.TrimPrefix(name, "_")) // what stands beside a primitive is of it
 				}
 			}
 		case fhir.Array:
@@ -356,18 +356,26 @@ func differences(a, b map[string]string) []string {
 }
 
 // outside returns the changed paths that are neither at a target of the field nor its carrier.
-func outside(changed, targets []string, field string) []string {
+func outside(changed []string, all map[string][]string, field string) []string {
 	var out []string
-	segment, number, _ := strings.Cut(field, "-")
-	own := regexp.MustCompile(`^v2-` + segment + `(\(\w+\))?-` + number + `$`)
+	targets, names := slices.Clone(all[field]), []string{field}
+	for twin, first := range twins { // one of two that said the same says it alone now
+		if first == field {
+			targets, names = append(targets, all[twin]...), append(names, twin)
+		}
+	}
+	own := regexp.MustCompile(`^v2-(` + strings.Join(names, "|") + `)$`)
 	for _, path := range changed {
-		if own.MatchString(path) || slices.ContainsFunc(targets, func(to string) bool { return under(path, to) }) {
+		if own.MatchString(counted.ReplaceAllString(path, "")) || slices.ContainsFunc(targets, func(to string) bool { return under(path, to) }) {
 			continue
 		}
 		out = append(out, path)
 	}
 	return out
 }
+
+// counted is which of its segment a carrier is of.
+var counted = regexp.MustCompile(`\(\w+\)`)
 
 // under tells whether a path is at a target; a target that starts with no resource, such as
 // Participant.actor, is part of one.
