@@ -315,7 +315,7 @@ func (c *call) embedded(v value) *fhir.Node {
 	if encoding := v.text(4); encoding != "Base64" || v.text(5) == "" {
 		extend(n, encodingURL, "valueString", textNode(encoding))
 	}
-	if v.text(5) == "" && n.Len() > 0 {
+	if v.text(5) == "" && v.text(4) != "" {
 		return n // a document that was not sent
 	}
 	switch data := v.text(5); strings.ToLower(v.text(4)) {
@@ -370,7 +370,7 @@ func (attachmentConverter) from(c *call, n *fhir.Node) value {
 	}
 	encoding := extensionOf(n, encodingURL, "valueString").Text()
 	switch {
-	case n.Get("data") == nil && c.j.wayBack:
+	case n.Get("data") == nil && c.j.wayBack && encoding != "":
 		return value(nil).setComp(1, application).set(2, kind).set(3, subtype).set(4, encoding)
 	case n.Get("data") == nil:
 		return nil
