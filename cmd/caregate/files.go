@@ -184,6 +184,9 @@ func (c *translateCmd) issues(s *session, t workbench.Translation) error {
 		for _, i := range t.Issues {
 			fmt.Fprintf(s.errors, "%s: %s (%s)\n", orDash(i.Location), i.Text, i.Code)
 		}
+		for _, u := range t.Unmapped {
+			fmt.Fprintf(s.errors, "%s: not in table %s: a gateway would let the message wait until somebody says what it means (%s)\n", u.Location, u.Table, list(u.Elements))
+		}
 		return nil
 	}
 	text, err := json.Marshal(t.Issues, jsontext.WithIndent("  "), json.FormatNilSliceAsNull(false))

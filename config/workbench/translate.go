@@ -23,6 +23,8 @@ type Translation struct {
 	Issues []translate.Issue // what was not understood, free of values
 	Leaves []translate.Leaf  // where each value of an HL7 v2 message went
 	back   []byte            // of an HL7 v2 message: the way back
+
+	Unmapped []translate.Unmapped // codes for which a gateway would let the message wait
 }
 
 // Profile reads a profile of HL7 v2; an empty file name means the permissive default.
@@ -62,7 +64,7 @@ func toFHIR(input []byte, p translate.Profile) (Translation, error) {
 	if err != nil {
 		return Translation{}, err
 	}
-	t := Translation{To: "fhir", Output: append(result.Bundle.JSON(), '\n'), Issues: result.Issues, Leaves: result.Leaves}
+	t := Translation{To: "fhir", Output: append(result.Bundle.JSON(), '\n'), Issues: result.Issues, Leaves: result.Leaves, Unmapped: result.Unmapped}
 	back, issues, err := translate.ToV2(result.Bundle, p, translate.Meta{}) // as it came in, header included
 	if err != nil {
 		issues = append(issues, translate.Issue{Location: "Bundle", Code: translate.IssueNotCarried, Text: "no way back: " + err.Error()})
