@@ -209,6 +209,11 @@ func (b *builder) finish() {
 		number := bundle.Get("identifier").Get("value")
 		bundle.Set("identifier", fhir.NewObject().SetText("system", system).Set("value", number))
 	}
+	for _, n := range b.resources() {
+		if n.ResourceType() == "MedicationRequest" && n.Get("medicationReference") == nil && n.Get("medicationCodeableConcept") == nil {
+			n.Set("medicationCodeableConcept", unsaid()) // an order of which no segment says what
+		}
+	}
 	if head == nil {
 		return
 	}

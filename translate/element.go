@@ -197,7 +197,7 @@ func (s step) putLast(cur, node *fhir.Node, choice string) (place, bool) {
 		}
 		return place{parent: cur, name: name, node: node, inList: true, item: node}, true
 	default:
-		if cur.Get(name) != nil {
+		if cur.Get(name) != nil || chosen(cur, name) {
 			return place{}, false
 		}
 		if node != nil {
@@ -205,6 +205,33 @@ func (s step) putLast(cur, node *fhir.Node, choice string) (place, bool) {
 		}
 		return place{parent: cur, name: name, node: node}, true
 	}
+}
+
+// choices are elements of which a resource has one of several types.
+var choices = []string{"abatement", "deceased", "effective", "medication", "multipleBirth", "occurrence", "onset", "performed"}
+
+// chosen tells whether a resource has a choice in another type already.
+func chosen(resource *fhir.Node, name string) bool {
+	base := choiceOf(name)
+	if base == "" || resource.ResourceType() == "" {
+		return false
+	}
+	for member := range resource.Members() {
+		if member != name && choiceOf(member) == base {
+			return true
+		}
+	}
+	return false
+}
+
+// choiceOf returns "occurrence" of occurrenceDateTime.
+func choiceOf(name string) string {
+	for _, base := range choices {
+		if rest, ok := strings.CutPrefix(name, base); ok && rest != "" && rest[0] >= 'A' && rest[0] <= 'Z' {
+			return base
+		}
+	}
+	return ""
 }
 
 // find returns every element that the target names under root, in order, also a

@@ -311,6 +311,12 @@ func (j *job) subject(subject string, f *frame) string {
 	if seg == nil {
 		return ""
 	}
+	if ref.rep > 0 {
+		if reps := seg.reps(ref.field); ref.rep <= len(reps) {
+			return reps[ref.rep-1]
+		}
+		return ""
+	}
 	if ref.comp == 0 {
 		return seg.field(ref.field)
 	}
