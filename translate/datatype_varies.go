@@ -60,24 +60,12 @@ func (componentConverter) to(c *call, v value) *fhir.Node {
 }
 
 func (componentConverter) from(c *call, n *fhir.Node) value {
-	if !sameCode(n.Get("code"), c.j.lookup(c.f, "Observation").Get("code")) {
-		return nil // another question: not a repetition
-	}
 	for _, p := range plainPlaces(nil, place{node: n}, "value[x]") {
 		value := *c
 		value.choice = strings.TrimPrefix(p.name, "value")
 		return variesConverter{}.from(value.below(c.location, []string{"value"}), p.node)
 	}
 	return nil
-}
-
-// sameCode tells whether two concepts have the same first code, or say the same.
-func sameCode(a, b *fhir.Node) bool {
-	x, y := a.At("coding[0]"), b.At("coding[0]")
-	if x.Get("code") == nil || y.Get("code") == nil {
-		return same(stripped(a), stripped(b))
-	}
-	return x.Get("code").Text() == y.Get("code").Text() && x.Get("system").Text() == y.Get("system").Text()
 }
 
 // separatorURL is what stands between the numbers of a ratio where that is no colon.
