@@ -41,7 +41,9 @@ func (k raceConverter) to(c *call, v value) *fhir.Node {
 	if len(words) == 0 {
 		return nil
 	}
-	n.Add("extension", fhir.NewObject().SetText("url", "text").SetText("valueString", strings.Join(words, ", ")))
+	if text := strings.Join(nonEmpty(words), ", "); text != "" {
+		n.Add("extension", fhir.NewObject().SetText("url", "text").SetText("valueString", text))
+	}
 	return n
 }
 
@@ -79,7 +81,7 @@ func (k raceConverter) from(c *call, n *fhir.Node) value {
 			reps, words = append(reps, v.String()), append(words, shownOf(v))
 		}
 	}
-	if !strings.EqualFold(text, strings.Join(words, ", ")) { // it says something of its own
+	if !strings.EqualFold(text, strings.Join(nonEmpty(words), ", ")) { // it says something of its own
 		reps = append(reps, value(nil).set(2, text).String())
 	}
 	if reps = nonEmpty(reps); len(reps) == 0 {
@@ -103,7 +105,9 @@ func (k raceConverter) back(c *call, item *fhir.Node) value {
 }
 
 // shownOf is what a reader is shown of a CWE.
-func shownOf(v value) string { return or(v.text(2), or(v.text(9), or(v.text(5), v.text(1)))) }
+func shownOf(v value) string {
+	return or(v.text(2), or(v.text(9), or(v.text(5), or(v.text(1), v.text(4)))))
+}
 
 func (raceConverter) part(n *fhir.Node) *fhir.Node { return partOf(n, "extension") }
 

@@ -146,6 +146,9 @@ func (labelConverter) from(c *call, n *fhir.Node) value {
 type oneCodingConverter struct{}
 
 func (oneCodingConverter) to(c *call, v value) *fhir.Node {
+	if v.text(1) == "" && v.text(2) == "" {
+		return nil
+	}
 	return cweConverter{}.to(c.below(c.location, append(slices.Clone(c.args), "notext")), v).At("coding[0]")
 }
 
