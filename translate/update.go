@@ -60,6 +60,11 @@ func Update(m *hl7v2.Message, known []*fhir.Node, p Profile) (*fhir.Node, error)
 		}
 	}
 	statusStands(r.Bundle, known)
+	maps, err := loaded()
+	if err != nil {
+		return nil, err
+	}
+	maps.restrictionsStand(r.Bundle, known, said)
 	return r.Bundle, nil
 }
 

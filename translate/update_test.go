@@ -3,6 +3,7 @@ package translate
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -169,6 +170,44 @@ func TestTheSameAgainChangesNothing(t *testing.T) {
 		again, err := Update(m, known, p)
 		if err != nil || string(again.JSON()) != string(r.Bundle.JSON()) {
 			t.Errorf("%s: said again it is something else (%v)", filepath.Base(file), err)
+		}
+	}
+}
+
+// TestProtectionStands: a message that does not speak of a restriction does not lift it.
+func TestProtectionStands(t *testing.T) {
+	t.Parallel()
+	const head, visit = "MSH|^~\\&|A|B|||20261104||ADT^A31^ADT_A05|7|P|2.8\rPID|1||1^^^B||Zztest^Rowan", "\rPV1|1|O\r"
+	for name, c := range map[string]struct{ second, want string }{
+		"nothing said":       {head + visit, "PSY R"},
+		"another one":        {head + "\rARV|1|A|HIV^x^HL70717" + visit, "HIV PSY R"},
+		"taken away":         {head + "\rARV|1|D|PSY^x^HL70717" + visit, "R"},
+		"no more protected":  {head + "\rPD1||||||||||||N" + visit, "PSY"},
+		"still protected":    {head + "\rPD1||||||||||||Y" + visit, "PSY R"},
+		"a REF says nothing": {strings.Replace(head, "ADT^A31^ADT_A05", "REF^I12^REF_I12", 1) + visit, "PSY R"},
+	} {
+		var known []*fhir.Node
+		for _, text := range []string{head + "\rPD1||||||||||||Y\rARV|1|A|PSY^x^HL70717" + visit, c.second} {
+			m, err := hl7v2.Parse([]byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			bundle, err := Update(m, known, Profile{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			known = []*fhir.Node{resource(t, bundle, "Patient")}
+		}
+		var labels []string
+		for _, label := range known[0].At("meta.security").Items() {
+			labels = append(labels, label.Get("code").Text())
+		}
+		slices.Sort(labels)
+		if got := strings.Join(labels, " "); got != c.want {
+			t.Errorf("%s: labels %q, want %q: %s", name, got, c.want, known[0].JSON())
+		}
+		for _, issue := range fhir.Validate(known[0]) {
+			t.Errorf("%s: %s %s", name, issue.Path, issue.Text)
 		}
 	}
 }
