@@ -33,7 +33,7 @@ func ToV2(bundle *fhir.Node, p Profile, m Meta) ([]byte, []Issue, error) {
 	if s == nil || (!p.allows(structure) && !p.allows(s.name)) {
 		return nil, nil, ErrStructure
 	}
-	w.job.structure, w.many = s, s.many
+	w.structure, w.many = s, s.many
 	for name := range s.many {
 		if len(w.ofType(name)) > 1 {
 			w.singles[name] = nil
