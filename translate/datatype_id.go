@@ -14,6 +14,7 @@ var (
 	uuidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 )
 
+// namespaceURL says that the display of an assigner is its namespace.
 const namespaceURL = Extensions + "namespace"
 
 // npiSystem is the one practitioner number that HL7 v2 names without an authority.
@@ -69,7 +70,7 @@ func (k authorityConverter) to(c *call, v value) *fhir.Node {
 	want := value(nil).set(1, namespace).set(2, universal).set(3, kind).String()
 	assigner := fhir.NewObject()
 	if namespace != "" && k.from(c, n).String() != want {
-		extend(assigner, namespaceURL, "valueString", fhir.NewString(namespace))
+		extend(assigner, namespaceURL, "valueBoolean", fhir.NewBool(true))
 		n.Set("assigner", assigner.SetText("display", namespace))
 	}
 	if k.from(c, n).String() != want {
@@ -83,9 +84,9 @@ func (k authorityConverter) to(c *call, v value) *fhir.Node {
 
 func (authorityConverter) from(c *call, n *fhir.Node) value {
 	assigner := n.Get("assigner")
-	namespace := extensionOf(assigner, namespaceURL, "valueString").Text()
-	if namespace != "" && retitled(assigner, namespace) {
-		namespace = assigner.Get("display").Text() // edited since
+	namespace := ""
+	if extensionOf(assigner, namespaceURL, "valueBoolean").Text() == "true" {
+		namespace = assigner.Get("display").Text()
 	}
 	if number := assigner.Get("identifier"); number != nil && number.Get("system") == nil {
 		id, kind := universalOf(number)
