@@ -90,7 +90,8 @@ func unescape(raw string) string {
 // isControl tells whether FHIR strings may not have the character (R4 2.24.0.1).
 func isControl(r rune) bool { return r < ' ' && r != '\t' && r != '\r' && r != '\n' }
 
-// visible writes the control characters of a raw text, and bytes that are no UTF-8, as escape sequences.
+// visible writes the control characters of a raw text, and bytes that are no UTF-8, as escape
+// sequences: FHIR cannot hold them, and which character was meant is a guess.
 func visible(raw string) string {
 	if strings.IndexFunc(raw, isControl) < 0 && utf8.ValidString(raw) {
 		return raw
@@ -398,31 +399,12 @@ func readSegments(m *hl7v2.Message) []*segment {
 			reps := readField(seg.name, n, s.Field(n), m.Delimiters())
 			if !utf8.ValidString(s.Field(n).Raw()) {
 				seg.bytes = append(seg.bytes, n)
-				for k := range reps {
-					reps[k] = legible(reps[k])
-				}
 			}
 			seg.put(n, reps)
 		}
 		segs = append(segs, seg)
 	}
 	return segs
-}
-
-// legible writes the bytes of a raw text that are no UTF-8 as escape sequences: FHIR cannot
-// hold them, and which character was meant is a guess.
-func legible(raw string) string {
-	var b strings.Builder
-	for len(raw) > 0 {
-		r, size := utf8.DecodeRuneInString(raw)
-		if r == utf8.RuneError && size == 1 {
-			fmt.Fprintf(&b, `\X%02X\`, raw[0])
-		} else {
-			b.WriteString(raw[:size])
-		}
-		raw = raw[size:]
-	}
-	return b.String()
 }
 
 // readField reads the repetitions of one field. MSH-1 and MSH-2 become the default ones.
