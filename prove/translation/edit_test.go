@@ -176,8 +176,8 @@ func changedFields(a, b *hl7v2.Message) (names []string, places int) {
 			}
 			places++
 			name := fmt.Sprintf("%s-%d", x.Name(), f)
-			if name == "OBR-2" && a.Get("RF1-6") != "" {
-				name = "RF1-6" // in a REF the OBR with the number of the referral says what is asked for
+			if number := x.Field(f).Raw(); (name == "OBR-2" || name == "ORC-2") && number != "" && number == a.First("RF1").Field(6).Raw() {
+				name = "RF1-6" // the order with the number of the referral is what the referral asks for
 			}
 			if name = cmp.Or(twins[name], name); !slices.Contains(names, name) {
 				names = append(names, name)
