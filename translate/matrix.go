@@ -35,7 +35,7 @@ type SegmentMap struct {
 type FieldMap struct {
 	Field    string     `json:"field"`          // "PID-5"
 	Name     string     `json:"name,omitempty"` // what the newest version calls it
-	State    string     `json:"state"`          // "mapped", "carried", or "issue" where no table reads the segment
+	State    string     `json:"state"`          // "mapped", "carried", or "issue" where no profile lets it in
 	Rows     []FieldRow `json:"rows"`           // in the order of the tables
 	Guide    []GuideRow `json:"guide"`          // what the guide says, row by row
 	Deviates string     `json:"deviates,omitempty"`
@@ -78,12 +78,12 @@ type GuideCount struct {
 	Open       int `json:"open"`
 }
 
-// StructureMap is one message structure: its events, and the segments that no table reads.
+// StructureMap is one message structure: its events, and the segments that its table knows.
+// Any other one is read by the general table, or kept in a Basic.
 type StructureMap struct {
 	Structure string   `json:"structure"` // "REF_I12"
 	Events    []string `json:"events"`    // "REF^I12"; "ACK^*" for any
-	Segments  []string `json:"segments"`  // read, in the order of the table
-	Unread    []string `json:"unread"`    // known, and listed as an issue where they come
+	Segments  []string `json:"segments"`  // in the order of the table
 }
 
 // Coverage returns the matrix of this build's tables. It fails where a table does not parse.
@@ -190,9 +190,7 @@ func (c *coverage) segment(name string) SegmentMap {
 		switch {
 		case f.State == string(Mapped):
 			s.Mapped++
-		case len(own) == 0:
-			f.State = string(Unread)
-		default:
+		case f.State == string(Carried):
 			s.Carried++
 		}
 		for _, g := range f.Guide {
@@ -215,6 +213,9 @@ func (c *coverage) field(segment string, n int, own []*table, resources map[stri
 				continue
 			}
 			f.Rows = append(f.Rows, FieldRow{Table: t.name, Way: r.way, Target: t.full(r), Map: r.mapText(), When: r.cond, Source: r.source})
+			if r.mapName == "withhold" && r.cond == "" {
+				f.State = string(Unread)
+			}
 			if r.mapName == "private" || r.mapName == "withhold" || !r.forward() {
 				continue
 			}
@@ -298,21 +299,15 @@ func (r *row) mapText() string {
 }
 
 func (m *maps) structureCoverage(s *structure) StructureMap {
-	out := StructureMap{Structure: s.name, Events: []string{}, Segments: []string{}, Unread: []string{}}
+	out := StructureMap{Structure: s.name, Events: []string{}, Segments: []string{}}
 	for _, e := range m.events {
 		if e.structure == s.name {
 			out.Events = append(out.Events, e.code+"^"+e.trigger)
 		}
 	}
 	for i := range s.rows {
-		r := &s.rows[i]
-		if r.table != "-" && !slices.Contains(out.Segments, r.segment) {
+		if r := &s.rows[i]; !slices.Contains(out.Segments, r.segment) {
 			out.Segments = append(out.Segments, r.segment)
-		}
-	}
-	for i := range s.rows {
-		if r := &s.rows[i]; r.table == "-" && !slices.Contains(out.Segments, r.segment) && !slices.Contains(out.Unread, r.segment) {
-			out.Unread = append(out.Unread, r.segment)
 		}
 	}
 	return out

@@ -83,7 +83,7 @@ Printed from the tables in ` + "`translate/tables`" + `, as ` + "`caregate trans
 
 - **mapped**: the field has a FHIR element, at least under the condition that stands there. What a value has beyond its element travels beside it.
 - **carried**: it has none, and travels in an extension of its own, or back to v2 only. Nothing is dropped in silence.
-- **issue**: no table reads the segment; each of its values is named in the list of issues.
+- **issue**: it is not let in; the list of issues says where it stood. A segment that no table reads is kept field by field in a Basic.
 - ` + "`<>`" + ` both ways, ` + "`>`" + ` only to FHIR, ` + "`<`" + ` only to v2.
 - **guide**: rows of the official guide (HL7 Version 2 to FHIR, STU1) about the field. *followed*: it goes to that element of that
   resource; *deviating*: it does not, for the reason given; *open*: neither yet; *not computable*: nothing in a message decides the row.
@@ -100,12 +100,12 @@ func CoveragePage() ([]byte, error) {
 	for _, line := range CoverageHead(m) {
 		b.WriteString(line + "\n")
 	}
-	b.WriteString("\n## Messages\n\n| structure | events | segments read | listed as an issue |\n|---|---|---|---|\n")
+	b.WriteString("\n## Messages\n\n| structure | events | segments |\n|---|---|---|\n")
 	for _, s := range m.Structures {
 		if len(s.Events) == 0 {
 			s.Events = []string{"any other"}
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", s.Structure, strings.Join(s.Events, " "), strings.Join(s.Segments, " "), strings.Join(s.Unread, " "))
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", s.Structure, strings.Join(s.Events, " "), strings.Join(s.Segments, " "))
 	}
 	b.WriteString("\n## Segments\n\n| segment | | mapped | carried | guide | followed | deviating | open |\n|---|---|---|---|---|---|---|---|\n")
 	for _, s := range m.Segments {
