@@ -61,6 +61,18 @@ func (f *frame) under(root *fhir.Node) string {
 	return f.seg.name
 }
 
+// holdsUnder tells whether an item is marked to stand under a segment that says nothing itself.
+func (w *writer) holdsUnder(f *frame) bool {
+	for _, list := range w.home(f).Members() {
+		for _, item := range list.Items() {
+			if m := underForm.FindStringSubmatch(item.ID()); m != nil && !w.used[item] && m[1]+m[2] == f.seg.name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // isUnder tells whether an element may stand under that segment: its mark says so, or it
 // has none that is known here.
 func (j *job) isUnder(t *table, item *fhir.Node, parent *frame) bool {

@@ -472,7 +472,7 @@ func (w *writer) write(f *frame) bool {
 		needed = needed || seg.field(n) != ""
 	}
 	if w.wayBack && !needed { // what is carried, or an item of a list, shows that it stood there
-		needed = len(w.carriedFields(f)) > 0 || (f.main() != nil && f.main().ResourceType() == "" && f.table.says(seg))
+		needed = len(w.carriedFields(f)) > 0 || (f.main() != nil && f.main().ResourceType() == "" && f.table.says(seg)) || w.holdsUnder(f)
 	}
 	if !needed {
 		return false
