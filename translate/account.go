@@ -221,7 +221,8 @@ func (b *builder) standing(f *frame) map[int][]stood {
 				continue
 			}
 			s.value = b.maps.converterFor(m.row.mapName).from(c, m.place.bare())
-			if raw := s.value.String(); m.row.joins() || strings.Contains(raw, "~") {
+			if m.row.joins() || s.value.repeats() {
+				raw := s.value.String()
 				s.rep, s.lines = -1, strings.Split(unescape(strings.NewReplacer(`\.br\`, "\n", "~", "\n").Replace(raw)), "\n")
 			}
 			out[n] = append(out[n], s)

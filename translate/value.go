@@ -186,6 +186,11 @@ func (v value) setComp(c int, sub value) value {
 // nothing is a component that is empty; no value ever changes it.
 var nothing = []string{""}
 
+// repeats tells whether the value is that of several repetitions, joined.
+func (v value) repeats() bool {
+	return len(v) == 1 && len(v[0]) == 1 && strings.Contains(v[0][0], "~")
+}
+
 // fill takes the components of w that v does not have.
 func (v value) fill(w value) value {
 	for i := range w {
