@@ -242,7 +242,7 @@ type msgConverter struct{}
 
 func (msgConverter) to(_ *call, v value) *fhir.Node {
 	n := fhir.NewObject()
-	if v.text(2) != "" {
+	if codeForm.MatchString(v.text(2)) {
 		n.SetText("system", terminology+"v2-0003").SetText("code", v.text(2))
 	}
 	return n.SetText("display", v.String())
