@@ -74,9 +74,9 @@ func (c *call) put(n *fhir.Node, name string, k converter, args []string, v valu
 }
 
 // take is the reverse of put.
-func (c *call) take(n *fhir.Node, name string, k converter, args []string) value {
+func (c *call) take(n *fhir.Node, name string, k converter) value {
 	p := place{parent: n, name: name, node: n.Get(name)}
-	d := c.below(c.location, args)
+	d := c.below(c.location, nil)
 	d.beside = p.annotations()
 	if p.node == nil && d.beside == nil {
 		return nil

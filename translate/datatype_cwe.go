@@ -66,8 +66,8 @@ func (cweConverter) to(c *call, v value) *fhir.Node {
 
 // lastSlot returns the last slot that has a code or words, -1 for none.
 func lastSlot(v value) int {
-	for i := len(slots) - 1; i >= 0; i-- {
-		if v.text(slots[i].code) != "" || v.text(slots[i].code+1) != "" {
+	for i, s := range slices.Backward(slots) {
+		if v.text(s.code) != "" || v.text(s.code+1) != "" {
 			return i
 		}
 	}
@@ -108,7 +108,7 @@ func (c *call) nameSystem(coding *fhir.Node, v value, s slot) {
 	if name := v.text(s.code + 2); name != c.systemName(coding, s.code) {
 		extend(coding, codeSystemURL, "valueString", textNode(name))
 	}
-	if oid := v.text(s.system); oid != c.systemOID(coding, s.code) {
+	if oid := v.text(s.system); oid != c.systemOID(coding) {
 		extend(coding, systemOIDURL, "valueString", textNode(oid))
 	}
 	if set := v.text(s.valueSet); oidForm.MatchString(set) {
@@ -130,7 +130,7 @@ func (c *call) systemName(coding *fhir.Node, at int) string {
 }
 
 // systemOID returns the OID of the system of a coding where v2 has no name for it.
-func (c *call) systemOID(coding *fhir.Node, at int) string {
+func (c *call) systemOID(coding *fhir.Node) string {
 	if oid := extensionOf(coding, systemOIDURL, "valueString"); oid != nil {
 		return oid.Text()
 	}
@@ -233,8 +233,8 @@ func v2System(r codeRow, table string) string {
 // putCoding writes a coding at a slot. A system without a v2 name leaves its display only.
 func (c *call) putCoding(v *value, coding *fhir.Node, s slot) bool {
 	system, code, display := coding.Get("system").Text(), coding.Get("code").Text(), coding.Get("display").Text()
-	name, oid := c.systemName(coding, s.code), c.systemOID(coding, s.code)
-	if system != "" && name+oid == "" && !(c.j.wayBack && c.arg(0) == "default") {
+	name, oid := c.systemName(coding, s.code), c.systemOID(coding)
+	if system != "" && name+oid == "" && (!c.j.wayBack || c.arg(0) != "default") {
 		c.report(IssueNotCarried, "code system has no v2 name in the profile; only the display is sent")
 		code = ""
 	}

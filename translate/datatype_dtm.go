@@ -167,7 +167,7 @@ func (dtmConverter) from(c *call, n *fhir.Node) value {
 	if n == nil {
 		for _, ext := range c.beside.Get("extension").Items() {
 			if ext.Get("url").Text() == statedURL {
-				return c.take(ext, "valueDateTime", dtmConverter{}, nil)
+				return c.take(ext, "valueDateTime", dtmConverter{})
 			}
 		}
 	}

@@ -283,7 +283,7 @@ func (numberConverter) from(c *call, n *fhir.Node) value {
 		c.report(IssueNotCarried, "practitioner number of an unregistered system; left out")
 		return nil
 	}
-	return v.setComp(4, c.take(n.Get("period"), "end", dtmConverter{}, nil))
+	return v.setComp(4, c.take(n.Get("period"), "end", dtmConverter{}))
 }
 
 // universalConverter is a universal id and its type (EI-3 and EI-4), and a URI.

@@ -160,8 +160,8 @@ func (c *call) dates(v value, n *fhir.Node, start, end int) value {
 
 // unspan is the reverse of span.
 func (c *call) unspan(v value, p *fhir.Node, start, end int) value {
-	v = v.setComp(start, c.take(p, "start", dtmConverter{}, nil))
-	return v.setComp(end, c.take(p, "end", dtmConverter{}, nil))
+	v = v.setComp(start, c.take(p, "start", dtmConverter{}))
+	return v.setComp(end, c.take(p, "end", dtmConverter{}))
 }
 
 func (xpnConverter) from(c *call, n *fhir.Node) value {

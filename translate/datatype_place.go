@@ -16,8 +16,16 @@ var placeParts = []struct {
 	name   string
 	titled bool
 }{
-	{9, "description", true}, {1, "pointOfCare", true}, {2, "room", true}, {3, "bed", true}, {8, "floor", true}, {7, "building", true},
-	{4, "facility", true}, {5, "status", false}, {6, "type", false}, {11, "authority", false},
+	{9, "description", true},
+	{1, "pointOfCare", true},
+	{2, "room", true},
+	{3, "bed", true},
+	{8, "floor", true},
+	{7, "building", true},
+	{4, "facility", true},
+	{5, "status", false},
+	{6, "type", false},
+	{11, "authority", false},
 }
 
 // placeConverter is a location of the sender (PL) as a logical reference: a room is no

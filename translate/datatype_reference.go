@@ -173,7 +173,7 @@ func (daysConverter) from(c *call, n *fhir.Node) value {
 	if n.Get("system").Text() != unitsOfMeasure || n.Get("code").Text() != "d" {
 		return nil
 	}
-	return c.take(n, "value", nmConverter{}, nil)
+	return c.take(n, "value", nmConverter{})
 }
 
 // namedConverter is somebody of whom only the name is known (XPN), as a logical reference.

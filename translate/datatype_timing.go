@@ -53,7 +53,7 @@ func (quantityConverter) to(c *call, v value) *fhir.Node {
 }
 
 func (quantityConverter) from(c *call, n *fhir.Node) value {
-	return value(nil).setComp(1, c.take(n, "value", nmConverter{}, nil)).setComp(2, c.unitOf(n))
+	return value(nil).setComp(1, c.take(n, "value", nmConverter{})).setComp(2, c.unitOf(n))
 }
 
 // unitURL is the unit as it came, where the unit of FHIR does not give it back.
@@ -210,7 +210,7 @@ func (c *call) notedUnit(n *fhir.Node, name string) value {
 }
 
 func (occurrenceConverter) from(c *call, n *fhir.Node) value {
-	return value(nil).setComp(1, c.take(n, "duration", nmConverter{}, nil)).setComp(2, c.notedUnit(n, "durationUnit"))
+	return value(nil).setComp(1, c.take(n, "duration", nmConverter{})).setComp(2, c.notedUnit(n, "durationUnit"))
 }
 
 func (occurrenceConverter) part(n *fhir.Node) *fhir.Node {

@@ -222,7 +222,7 @@ func (variesConverter) from(c *call, n *fhir.Node) value {
 	}
 	switch c.choice {
 	case "Quantity":
-		number, comparator := c.take(n, "value", nmConverter{}, nil), comparatorOf(n)
+		number, comparator := c.take(n, "value", nmConverter{}), comparatorOf(n)
 		switch kind := c.f.seg.text(2, 1); {
 		case kind == "NM" && comparator != "":
 			return textValue(comparator + number.text(1))
@@ -254,8 +254,8 @@ func (variesConverter) from(c *call, n *fhir.Node) value {
 
 // structuredText writes two quantities as SN.
 func (c *call) structuredText(first *fhir.Node, separator string, second *fhir.Node) value {
-	v := value(nil).set(1, comparatorOf(first)).setComp(2, c.take(first, "value", nmConverter{}, nil))
-	return v.set(3, separator).setComp(4, c.take(second, "value", nmConverter{}, nil))
+	v := value(nil).set(1, comparatorOf(first)).setComp(2, c.take(first, "value", nmConverter{}))
+	return v.set(3, separator).setComp(4, c.take(second, "value", nmConverter{}))
 }
 
 // numbers returns the two numbers of a structured one (SN) as a range (NR).
