@@ -217,10 +217,10 @@ func (b *builder) standing(f *frame) map[int][]stood {
 			c.beside = m.place.annotations()
 			s := stood{rep: m.rep, target: m.row.target.text}
 			if m.row.mapName == "numbers" || m.row.mapName == "race" {
-				out[n] = append(out[n], s.numbered(b.maps.converterFor(m.row.mapName).from(c, m.place.bare()))...)
+				out[n] = append(out[n], s.numbered(m.row.convert.from(c, m.place.bare()))...)
 				continue
 			}
-			s.value = b.maps.converterFor(m.row.mapName).from(c, m.place.bare())
+			s.value = m.row.convert.from(c, m.place.bare())
 			if m.row.joins() || s.value.repeats() {
 				raw := s.value.String()
 				s.rep, s.lines = -1, strings.Split(unescape(strings.NewReplacer(`\.br\`, "\n", "~", "\n").Replace(raw)), "\n")

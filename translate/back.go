@@ -174,7 +174,7 @@ func (j *job) backRow(f *frame, r *row, root *fhir.Node) []string {
 				continue
 			}
 		}
-		if v := j.maps.converterFor(r.mapName).from(c, node).String(); v != "" {
+		if v := r.convert.from(c, node).String(); v != "" {
 			reps = appendReps(reps, v)
 		}
 		j.idle = c
@@ -310,7 +310,7 @@ func (j *job) comparable(r *row, p place) *fhir.Node {
 		}
 		return n
 	}
-	k, isPartial := j.maps.converterFor(r.mapName).(partial)
+	k, isPartial := r.convert.(partial)
 	if _, composite := k.(compositeConverter); !isPartial || n == nil || (composite && len(r.target.steps) > 0) {
 		return n
 	}

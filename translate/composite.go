@@ -24,7 +24,7 @@ func (k compositeConverter) to(c *call, v value) *fhir.Node {
 			d.location = c.location + "." + itoa(r.field)
 		}
 		d.keep = r.way == "<>"
-		node := c.j.maps.converterFor(r.mapName).to(d, sub)
+		node := r.convert.to(d, sub)
 		if r.way == ">" {
 			d.beside = nil
 		}
@@ -90,7 +90,7 @@ func (k compositeConverter) from(c *call, n *fhir.Node) value {
 			}
 			d := c.j.borrow(*c)
 			d.args, d.beside = r.args, p.annotations()
-			sub := c.j.maps.converterFor(r.mapName).from(d, p.node)
+			sub := r.convert.from(d, p.node)
 			if r.arg0() == "rest" {
 				for i, comp := range sub {
 					v = v.setComp(r.field+i, value{comp})

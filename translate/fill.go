@@ -136,7 +136,7 @@ func (r *row) follows() bool {
 
 // join adds a part to the element that other fields have made.
 func (b *builder) join(r *row, root *fhir.Node, p place, n *fhir.Node) (place, bool) {
-	_, isPartial := b.maps.converterFor(r.mapName).(partial)
+	_, isPartial := r.convert.(partial)
 	found := r.target.find(root)
 	if !isPartial || n == nil || len(found) == 0 || found[0].node.Kind() != fhir.Object || names(found[0].node) {
 		return p, false
@@ -184,7 +184,7 @@ func (j *job) convert(c *call, r *row, reps []string) *fhir.Node {
 	if reps[0] == null || v.empty() {
 		return nil
 	}
-	n := j.maps.converterFor(r.mapName).to(c, v)
+	n := r.convert.to(c, v)
 	if len(r.target.steps) == 0 {
 		return n
 	}

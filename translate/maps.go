@@ -62,6 +62,7 @@ type row struct {
 	way     string
 	target  target
 	mapName string
+	convert converter // of the map; nil for a rule of the engine
 	args    []string
 	when    condition
 	cond    string // when, as it is written
@@ -120,12 +121,25 @@ func loadMaps() (*maps, error) {
 		}
 		return nil
 	})
+	m.resolve(m.datatypes)
+	m.resolve(m.segments)
 	m.gatherStrays()
 	m.shareStructures()
 	for _, s := range m.structures {
 		s.noteRows(m.segments, m.strays)
 	}
 	return m, err
+}
+
+// resolve gives each row whose map is a table its converter.
+func (m *maps) resolve(tables map[string]*table) {
+	for _, t := range tables {
+		for i := range t.rows {
+			if r := &t.rows[i]; m.datatypes[r.mapName] != nil && r.convert == nil {
+				r.convert = compositeConverter{m.datatypes[r.mapName]}
+			}
+		}
+	}
 }
 
 // noteWithheld enters the fields that hold what no profile lets in.
@@ -296,7 +310,7 @@ func newRow(segment string, cells []string) (row, error) {
 		return row{}, err
 	}
 	name, args, _ := strings.Cut(strings.TrimSuffix(cells[3], ")"), "(")
-	r.mapName = name
+	r.mapName, r.convert = name, converters[name]
 	if args != "" {
 		r.args = strings.Split(args, ",")
 	}

@@ -141,7 +141,7 @@ func (b *builder) wouldHave(f *frame, name, element string) bool {
 		}
 		c := &call{j: b.job, f: f, args: r.args, location: b.location(f, r.field)}
 		reps := f.seg.reps(r.field)
-		if len(reps) > 0 && b.maps.converterFor(r.mapName).to(c, parseValue(reps[0])) != nil {
+		if len(reps) > 0 && r.convert.to(c, parseValue(reps[0])) != nil {
 			return true
 		}
 	}
