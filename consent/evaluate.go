@@ -1,8 +1,8 @@
 package consent
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -102,12 +102,22 @@ func (e *evaluation) key(it *item, found []*rule, orders []AppliedOrder) string 
 	if it.patient == patientNone {
 		kind = it.kind
 	}
-	b := fmt.Appendf(nil, "%s|%s|%x|%d|%t|%t|", it.patient, kind, it.labels.bits, it.labels.effectiveRank(), it.labels.unknown, e.keeps(it))
-	for _, r := range found {
-		b = fmt.Appendf(b, "%p|", r)
+	b := append(make([]byte, 0, 128), it.patient...)
+	b = strconv.AppendQuote(append(b, '|'), kind)
+	b = strconv.AppendUint(append(b, '|'), it.labels.bits, 16)
+	b = strconv.AppendInt(append(b, '|'), int64(it.labels.effectiveRank()), 10)
+	b = strconv.AppendBool(append(b, '|'), it.labels.unknown)
+	b = strconv.AppendBool(append(b, '|'), e.keeps(it))
+	for i, r := range found {
+		if r != nil { // compiled once, so its path names it
+			b = strconv.AppendInt(append(b, '|'), int64(i), 10)
+			b = append(append(b, ':'), r.path...)
+		}
 	}
 	for _, o := range orders {
-		b = fmt.Appendf(b, "%s|", o.ID)
+		b = strconv.AppendQuote(append(b, '|'), o.ID) // two orders may share an ID, or have none
+		b = strconv.AppendBool(append(append(b, o.Effect...), '|'), o.Part2)
+		b = strconv.AppendBool(append(b, '|'), o.Notes)
 	}
 	return string(b)
 }

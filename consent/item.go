@@ -35,6 +35,9 @@ var patientElements = []string{"patient", "subject", "for", "beneficiary", "indi
 // participantElements are lists or single elements whose actor may be the patient.
 var participantElements = []string{"participant", "actor", "member", "agent", "target", "link", "entity"}
 
+// whoseElements are both, those of the compartment first.
+var whoseElements = slices.Concat(patientElements, participantElements)
+
 var authorElements = []string{"author", "recorder", "asserter", "requester", "performer", "informationSource", "prescriber", "sender", "source"}
 
 // dateElements are read in this order; the first that is there dates the record.
@@ -52,7 +55,7 @@ func newItem(r Resource, child *Child) *item {
 			it.codes = append(it.codes, c)
 		}
 	}
-	it.refs = references(n, nil)
+	it.refs = references(n, make([]string, 0, 4))
 	it.within = personal(n.Get("contained"))
 	for _, name := range authorElements {
 		it.authors = references(n.Get(name), it.authors)
@@ -95,13 +98,14 @@ func (it *item) whose(n *fhir.Node, child *Child) string {
 		return patientOther
 	}
 	named, found := false, patientNone
-	for _, name := range slices.Concat(patientElements, participantElements) {
+	var room [4]string
+	for i, name := range whoseElements {
 		element := n.Get(name)
 		if element == nil {
 			continue
 		}
-		named = named || slices.Contains(patientElements, name)
-		for _, ref := range references(element, nil) {
+		named = named || i < len(patientElements)
+		for _, ref := range references(element, room[:0]) {
 			switch {
 			case child.Is(ref):
 				if found == patientNone {

@@ -223,14 +223,52 @@ func (n *Node) Clone() *Node {
 	if n == nil {
 		return nil
 	}
-	c := &Node{kind: n.kind, text: n.text, names: append([]string(nil), n.names...)}
+	var c copying
+	c.count(n)
+	return c.make().copy(n)
+}
+
+// copying is the room for one copy: made once for the whole document, since most of what a
+// decision allocates would be single nodes.
+type copying struct {
+	total, named, held int
+	nodes              []Node
+	names              []string
+	members            []*Node
+}
+
+func (c *copying) count(n *Node) {
+	c.total++
+	c.named += len(n.names)
+	c.held += len(n.members)
+	for _, m := range n.members {
+		c.count(m)
+	}
+}
+
+func (c *copying) make() *copying {
+	c.nodes, c.names, c.members = make([]Node, 0, c.total), make([]string, 0, c.named), make([]*Node, 0, c.held)
+	return c
+}
+
+// copy gives every list a capacity of its own length, so that what grows moves away from the others.
+func (c *copying) copy(n *Node) *Node {
+	c.nodes = append(c.nodes, Node{kind: n.kind, text: n.text})
+	out := &c.nodes[len(c.nodes)-1]
+	if n.names != nil {
+		from := len(c.names)
+		c.names = append(c.names, n.names...)
+		out.names = slices.Clip(c.names[from:])
+	}
 	if n.members != nil {
-		c.members = make([]*Node, len(n.members))
+		from := len(c.members)
+		c.members = append(c.members, n.members...)
+		out.members = slices.Clip(c.members[from:])
 		for i, m := range n.members {
-			c.members[i] = m.Clone()
+			out.members[i] = c.copy(m)
 		}
 	}
-	return c
+	return out
 }
 
 // At returns the node at a simple path such as "name[0].family"; nil where the path leads nowhere.

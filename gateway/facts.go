@@ -39,7 +39,7 @@ func unreadable(child string) *fhir.Node {
 
 // into fills the child, the authorities and the consents of a request. An input that
 // cannot be read is not skipped: an unreadable Consent goes in as an empty one, which blocks.
-func (f facts) into(r *consent.Request) {
+func (f facts) into(r *consent.Request, kept *forms) {
 	for _, in := range f {
 		if in.Kind == inputReference && !in.Ended {
 			r.Child.Refs = append(r.Child.Refs, string(in.Body))
@@ -62,11 +62,12 @@ func (f facts) into(r *consent.Request) {
 			_ = json.Unmarshal(in.Body, &a) // an unreadable authority gives nobody authority
 			r.Authorities = append(r.Authorities, a...)
 		case inputConsent:
-			node, err := fhir.Parse(in.Body)
+			version := strconv.FormatInt(in.Version, 10)
+			filed, err := kept.file(in.Body, version)
 			if err != nil {
-				node = unreadable(r.Child.Ref)
+				filed = consent.Filed{Node: unreadable(r.Child.Ref), Version: version}
 			}
-			r.Consents = append(r.Consents, consent.Filed{Node: node, Version: strconv.FormatInt(in.Version, 10)})
+			r.Consents = append(r.Consents, filed)
 		}
 	}
 }

@@ -110,6 +110,7 @@ type Gateway struct {
 	partners map[string]Partner
 	sends    sends
 	children stripes
+	forms    forms
 }
 
 // New checks the options and returns a Gateway that has not started.

@@ -231,7 +231,7 @@ func (g *Gateway) request(a *asked, inputs facts, asOf time.Time) consent.Reques
 	for _, res := range fhir.Entries(a.bundle) {
 		r.Resources = append(r.Resources, consent.Resource{Ref: res.Ref(), Node: res})
 	}
-	inputs.into(&r)
+	inputs.into(&r, &g.forms)
 	return r
 }
 

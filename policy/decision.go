@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -96,25 +97,57 @@ func (d *Decision) finish(r *consent.Request) {
 // ID, the wording of reasons, ValidUntil nor a consent on file that decided nothing is part,
 // so that a repeat of an unchanged decision has the same one.
 func (d Decision) Digest() string {
+	order := make([]int, len(d.Resources))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return strings.Compare(d.Resources[a].Ref, d.Resources[b].Ref) })
+	text := make([]byte, 0, 256*len(order))
+	codes := map[sharedReasons][]byte{} // records of one group share their reasons
+	for _, i := range order {
+		rd := &d.Resources[i]
+		text = strconv.AppendQuote(text, rd.Ref)
+		text = strconv.AppendBool(append(text, ' '), rd.Withheld)
+		text = appendQuoted(text, slices.Sorted(slices.Values(rd.Redact)))
+		text = append(append(text, codesOf(rd.Reasons, codes)...), '\n')
+	}
 	h := sha256.New()
+	_, _ = h.Write(text) // a hash does not fail
 	enc := json.NewEncoder(h)
-	resources := slices.Clone(d.Resources)
-	slices.SortFunc(resources, func(a, b ResourceDecision) int { return strings.Compare(a.Ref, b.Ref) })
-	type line struct {
-		Ref      string
-		Withheld bool
-		Redact   []string
-		Codes    []string
-	}
-	for _, rd := range resources {
-		l := line{rd.Ref, rd.Withheld, slices.Sorted(slices.Values(rd.Redact)), nil}
-		for _, reason := range rd.Reasons {
-			l.Codes = append(l.Codes, reason.Rule+"|"+reason.Code+"|"+reason.Consent+"|"+reason.Path)
-		}
-		slices.Sort(l.Codes)
-		_ = enc.Encode(l) // a hash does not fail
-	}
 	_ = enc.Encode(d.Obligations)
 	_ = enc.Encode(d.Law)
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// sharedReasons tells lists apart by where they stand in memory.
+type sharedReasons struct {
+	first *Reason
+	n     int
+}
+
+// codesOf writes what reasons point at, in an order of its own, once for each group of records.
+func codesOf(reasons []Reason, known map[sharedReasons][]byte) []byte {
+	if len(reasons) == 0 {
+		return nil
+	}
+	key := sharedReasons{&reasons[0], len(reasons)}
+	if text, ok := known[key]; ok {
+		return text
+	}
+	lines := make([]string, len(reasons))
+	for i, r := range reasons {
+		lines[i] = r.Rule + "|" + r.Code + "|" + r.Consent + "|" + r.Path
+	}
+	slices.Sort(lines)
+	text := appendQuoted(nil, lines)
+	known[key] = text
+	return text
+}
+
+func appendQuoted(text []byte, list []string) []byte {
+	text = append(text, '[')
+	for _, s := range list {
+		text = strconv.AppendQuote(text, s)
+	}
+	return append(text, ']')
 }

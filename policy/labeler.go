@@ -15,6 +15,7 @@ import (
 type Labeler struct {
 	codes    map[concept][]label
 	prefixes map[concept][]label // "F1*" is kept as "F1"
+	lengths  map[string][]int    // of the prefixes of each system, longest first
 	words    map[string][]label  // of free text, lower case
 	phrases  map[string][]label
 	types    map[string][]label // labels that every resource of a type has
@@ -47,7 +48,7 @@ const restricted = "R"
 // is a prefix), labels separated by spaces, source. Errors name file and line.
 func LoadLabeler(tree fs.FS) (*Labeler, error) {
 	l := &Labeler{
-		codes: map[concept][]label{}, prefixes: map[concept][]label{}, words: map[string][]label{}, phrases: map[string][]label{},
+		codes: map[concept][]label{}, prefixes: map[concept][]label{}, lengths: map[string][]int{}, words: map[string][]label{}, phrases: map[string][]label{},
 		types: map[string][]label{}, fallback: map[string][]label{}, local: map[concept]label{},
 	}
 	files, err := fs.Glob(tree, "*.csv")
@@ -102,9 +103,17 @@ func (l *Labeler) row(system, code string, labels []label) {
 	case strings.HasPrefix(system, tableLocal):
 		l.local[concept{strings.TrimPrefix(system, tableLocal), code}] = labels[0]
 	case isPrefix:
-		l.prefixes[concept{system, strings.ToLower(prefix)}] = labels
+		l.prefix(system, strings.ToLower(prefix), labels)
 	default:
 		l.codes[concept{system, code}] = labels
+	}
+}
+
+func (l *Labeler) prefix(system, prefix string, labels []label) {
+	l.prefixes[concept{system, prefix}] = labels
+	if !slices.Contains(l.lengths[system], len(prefix)) {
+		l.lengths[system] = append(l.lengths[system], len(prefix))
+		slices.SortFunc(l.lengths[system], func(a, b int) int { return b - a })
 	}
 }
 

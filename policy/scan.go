@@ -137,7 +137,10 @@ func (l *Labeler) lookup(c concept) []label {
 }
 
 func (l *Labeler) longestPrefix(system, code string) []label {
-	for n := len(code); n > 0; n-- {
+	for _, n := range l.lengths[system] {
+		if n > len(code) || n == 0 {
+			continue
+		}
 		if labels, ok := l.prefixes[concept{system, code[:n]}]; ok {
 			return labels
 		}
