@@ -156,7 +156,7 @@ func (signerConverter) from(c *call, n *fhir.Node) value {
 
 // fromCNN lays the components of a CNN out as an XCN: the authority is one component there.
 func fromCNN(v value) value {
-	hd := value(nil).set(1, v.text(9)).set(2, v.text(10)).set(3, v.text(11))
+	hd := value(nil).setRaw(1, v.raw(9, 1)).setRaw(2, v.raw(10, 1)).setRaw(3, v.raw(11, 1))
 	return laidOut{1, 2, 3, 4, 5, 6, 7, 8}.in(v).setComp(9, hd)
 }
 
@@ -164,7 +164,7 @@ func fromCNN(v value) value {
 func toCNN(v value) value {
 	cnn := laidOut{1, 2, 3, 4, 5, 6, 7, 8}.in(v)
 	for i := range v.comp(9) {
-		cnn = cnn.set(9+i, v.comp(9).text(i+1))
+		cnn = cnn.setComp(9+i, v.comp(9).comp(i+1))
 	}
 	return cnn
 }

@@ -94,7 +94,7 @@ func (personConverter) from(c *call, n *fhir.Node) value {
 // retitled tells whether somebody gave the reference another display than its parts make.
 func retitled(n *fhir.Node, made string) bool {
 	now := n.Get("display").Text()
-	return now != "" && now != made
+	return now != "" && !sameText(now, made)
 }
 
 // labelConverter is a v2 code and a security label. Its argument is a code table whose

@@ -24,29 +24,48 @@ func textNode(s string) *fhir.Node {
 // linesConverter is a text whose repetitions are its lines; the engine hands over all of them as one value each.
 type linesConverter struct{}
 
-// repeatedURL says that the lines of a text were repetitions.
+// repeatedURL says how long the repetitions were that a text is joined from, in bytes, "12 30":
+// a text that was edited since is no longer divided there.
 const repeatedURL = Extensions + "repeated"
 
 func (linesConverter) to(c *call, v value) *fhir.Node {
-	var lines []string
+	lines, sizes := make([]string, len(v)), make([]string, len(v))
 	for i := range v {
-		lines = append(lines, unescape(strings.Join(v[i], "&")))
+		lines[i] = unescape(strings.Join(v[i], "&"))
+		sizes[i] = itoa(len(lines[i]))
 	}
-	if text := strings.Join(lines, "\n"); strings.Count(text, "\n") == len(v)-1 && len(v) > 1 && lines[len(v)-1] != "" {
-		c.annotate(repeatedURL, "valueBoolean", fhir.NewBool(true))
+	if len(v) > 1 {
+		c.annotate(repeatedURL, "valueString", fhir.NewString(strings.Join(sizes, " ")))
 	}
 	return textNode(strings.Join(lines, "\n"))
 }
 
 func (linesConverter) from(c *call, n *fhir.Node) value {
-	if !c.j.wayBack || extensionOf(c.beside, repeatedURL, "valueBoolean").Text() != "true" {
-		return textValue(n.Text())
+	sizes := extensionOf(c.beside, repeatedURL, "valueString").Text()
+	if lines := dividedBy(sizes, n.Text()); c.j.wayBack && lines != nil {
+		return value{{strings.Join(lines, "~")}}
 	}
-	lines := strings.Split(n.Text(), "\n")
-	for i := range lines {
-		lines[i] = escape(lines[i])
+	return textValue(n.Text())
+}
+
+// dividedBy returns the lines of a text that are so long, escaped; nil where the text is
+// another one by now.
+func dividedBy(sizes, text string) []string {
+	var lines []string
+	for size := range strings.FieldsSeq(sizes) {
+		rest, divided := strings.CutPrefix(text, "\n")
+		if lines != nil {
+			text = rest
+		}
+		if !integerForm.MatchString(size) || size[0] == '-' || atoi(size) > len(text) || (lines != nil && !divided) {
+			return nil
+		}
+		lines, text = append(lines, escape(text[:atoi(size)])), text[atoi(size):]
 	}
-	return value{{strings.Join(lines, "~")}}
+	if text != "" {
+		return nil
+	}
+	return lines
 }
 
 // fhirID is the form of the datatype id.

@@ -1,6 +1,10 @@
 package translate
 
-import "caregate/fhir"
+import (
+	"strings"
+
+	"caregate/fhir"
+)
 
 // assumedURL marks what no field said.
 const assumedURL = Extensions + "assumed"
@@ -82,5 +86,11 @@ func same(a, b *fhir.Node) bool {
 		}
 		return true
 	}
-	return a.Text() == b.Text()
+	return sameText(a.Text(), b.Text())
+}
+
+// sameText compares two texts of which a message may have given one: what FHIR has no string
+// for stands there as it is written in v2.
+func sameText(a, b string) bool {
+	return a == b || strings.IndexFunc(a, isControl) >= 0 && escape(a) == b || strings.IndexFunc(b, isControl) >= 0 && escape(b) == a
 }
