@@ -57,7 +57,8 @@ var layers = []layer{
 	{"ledger", nil, nil},
 	{"testdata", nil, nil},
 	{"prove", nil, []string{"*"}}, // not part of the product: drives it at full size, tests only
-	{".", nil, nil},               // the laws themselves
+	{"prove/proof", []string{"config", "demo", "fhir", "hl7v2", "testdata"}, []string{"*"}}, // what the proofs share: real processes and their partners
+	{".", nil, nil}, // the laws themselves
 }
 
 // stdlibOnly are the folders that import nothing but the standard library.

@@ -18,14 +18,14 @@ type books struct {
 }
 
 func (s *served) books() *books {
-	s.t.Helper()
-	path := url.URL{Scheme: "file", Path: filepath.Join(s.data, "ledger.db"), RawQuery: "mode=ro&_busy_timeout=10000"}
+	s.T.Helper()
+	path := url.URL{Scheme: "file", Path: filepath.Join(s.Data, "ledger.db"), RawQuery: "mode=ro&_busy_timeout=10000"}
 	db, err := sql.Open("sqlite3", path.String())
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	db.SetMaxOpenConns(1)
-	return &books{s.t, db}
+	return &books{s.T, db}
 }
 
 func (b *books) close() { _ = b.db.Close() }
@@ -103,12 +103,12 @@ func (b *books) unfinished() int {
 
 // quiet waits until every delivery has come to an end.
 func (s *served) quiet(patience time.Duration) {
-	s.t.Helper()
+	s.T.Helper()
 	b := s.books()
 	defer b.close()
 	for deadline := time.Now().Add(patience); b.unfinished() > 0; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			s.t.Fatalf("%d deliveries have not come to an end within %s\n%s", b.unfinished(), patience, s.log())
+			s.T.Fatalf("%d deliveries have not come to an end within %s\n%s", b.unfinished(), patience, s.Log())
 		}
 	}
 }

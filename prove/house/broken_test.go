@@ -16,6 +16,7 @@ import (
 	"caregate/gateway"
 	"caregate/ledger"
 	"caregate/policy"
+	"caregate/prove/proof"
 )
 
 // brokenLaws are rules that cannot be followed, each added to a bundle that was sound. The
@@ -49,25 +50,25 @@ func TestBrokenLaw(t *testing.T) {
 		t.Run(law.name, func(t *testing.T) {
 			t.Parallel()
 			program := withLaw(t, law.file, law.rego)
-			w := newTown(t)
-			s := newServed(t, writeConfig(t), w.environment(), false)
-			s.program = program
+			w := proof.NewTown(t)
+			s := newServed(t, proof.WriteConfig(t), w.Environment(), false)
+			s.Program = program
 			if !law.starts {
 				s.refusesToStart(exitUnavailable, law.says)
 				return
 			}
-			s.start()
+			s.Start()
 			h := hearing{t: t, s: s, w: w, child: 1}
 			sum := h.withheldByFault(law.says)
-			s.stop()
-			s.program = ""
+			s.Stop()
+			s.Program = ""
 			leaked := left(h.arrived())
-			s.start()
+			s.Start()
 			resolved := h.resolve("repair the law bundle")
 			h.until("cmo/"+h.controlID(), func(e gateway.Explanation) bool {
 				return !slices.ContainsFunc(h.clinics(e), func(d gateway.Destination) bool { return d.State != ledger.DeliveryCompleted })
 			})
-			s.stop()
+			s.Stop()
 			figure(t, 4, "broken law", 1, "bodies that left", leaked, "resources withheld by policy-error", sum, "resolved after the repair", resolved, "delivered then", left(h.arrived()))
 		})
 	}
@@ -116,7 +117,7 @@ func (h hearing) resolve(remedy string) (resolved int) {
 		if !strings.Contains(item.Remedy, remedy) {
 			h.t.Errorf("work item %s: %s", item.Kind, item.Remedy)
 		}
-		if out, errs, exit := h.s.run(true, "work", "resolve", item.ID, "--reason", "law repaired"); exit != 0 {
+		if out, errs, exit := h.s.Run(true, "work", "resolve", item.ID, "--reason", "law repaired"); exit != 0 {
 			h.t.Errorf("work resolve ended with %d: %s%s", exit, out, errs)
 			continue
 		}
@@ -157,18 +158,18 @@ func withLaw(t *testing.T, file, rego string) string {
 
 // refusesToStart runs serve, which must end by itself with this exit code and say why.
 func (s *served) refusesToStart(exit int, why string) {
-	s.t.Helper()
-	program := s.program
+	s.T.Helper()
+	program := s.Program
 	if program == "" {
-		program = binary(s.t)
+		program = proof.Binary(s.T)
 	}
-	cmd := exec.CommandContext(s.t.Context(), program, "serve", "--config", s.config, "--data", s.data)
-	cmd.Env, cmd.Cancel, cmd.WaitDelay = s.env, func() error { return cmd.Process.Kill() }, time.Second
+	cmd := exec.CommandContext(s.T.Context(), program, "serve", "--config", s.Config, "--data", s.Data)
+	cmd.Env, cmd.Cancel, cmd.WaitDelay = s.Env, func() error { return cmd.Process.Kill() }, time.Second
 	stop := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
 	defer stop.Stop()
 	said, _ := cmd.CombinedOutput()
 	if got := cmd.ProcessState.ExitCode(); got != exit || !strings.Contains(string(said), why) {
-		s.t.Errorf("serve ended with %d, want %d, and said %q, want %q", got, exit, said, why)
+		s.T.Errorf("serve ended with %d, want %d, and said %q, want %q", got, exit, said, why)
 	}
 }
 
@@ -214,13 +215,13 @@ func lawTree(t *testing.T) fstest.MapFS {
 // not replace one that runs.
 func TestUnknownLaw(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
-	dir := writeConfig(t)
-	s := newServed(t, dir, w.environment(), false)
+	w := proof.NewTown(t)
+	dir := proof.WriteConfig(t)
+	s := newServed(t, dir, w.Environment(), false)
 	edit(t, dir, "caregate.yaml", "law: [us, us-il]", "law: [us, us-zz]")
 	s.refusesToStart(exitUsage, "caregate.yaml:6:11: no law bundle has this name")
 	edit(t, dir, "caregate.yaml", "law: [us, us-zz]", "law: [us, us-il]")
-	s.start()
+	s.Start()
 	edit(t, dir, "caregate.yaml", "law: [us, us-il]", "law: [us, us-zz]")
 	s.hangup("no law bundle has this name")
 	sum := &tally{}
@@ -233,24 +234,24 @@ func TestUnknownLaw(t *testing.T) {
 	edit(t, dir, "caregate.yaml", "law: [us]", "law: [us, us-il]")
 	s.hangup("the configuration is reloaded")
 	sum.deliver(hearing{t: t, s: s, w: w, child: 3}, refusal{ID: "law put back"}, readRefusals(t).Story)
-	s.stop()
+	s.Stop()
 	figure(t, 4, "law that is not there", 3, "left", sum.leaked, "twins delivered", sum.delivered, "without rule or remedy", sum.unexplained)
 }
 
 // hangup sends SIGHUP and waits until the log says what became of it. The listeners may have new addresses then.
 func (s *served) hangup(says string) string {
-	s.t.Helper()
-	before, err := os.ReadFile(s.stderr)
+	s.T.Helper()
+	before, err := os.ReadFile(s.Stderr)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
-	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
-		s.t.Fatal(err)
+	if err := s.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		s.T.Fatal(err)
 	}
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		after, err := os.ReadFile(s.stderr)
+		after, err := os.ReadFile(s.Stderr)
 		if err != nil {
-			s.t.Fatal(err)
+			s.T.Fatal(err)
 		}
 		for line := range strings.Lines(string(after[len(before):])) {
 			if strings.Contains(line, says) {
@@ -258,6 +259,6 @@ func (s *served) hangup(says string) string {
 			}
 		}
 	}
-	s.t.Fatalf("after SIGHUP the log does not say %q:\n%s", says, s.log())
+	s.T.Fatalf("after SIGHUP the log does not say %q:\n%s", says, s.Log())
 	return ""
 }

@@ -17,6 +17,7 @@ import (
 
 	"caregate/demo"
 	"caregate/hl7v2"
+	"caregate/prove/proof"
 )
 
 // TestNothingInClear plays the whole path with canaries in the samples, encrypted and in
@@ -54,28 +55,28 @@ type aviary struct {
 }
 
 func newAviary(t *testing.T, plain bool) *aviary {
-	a := &aviary{t: t, plain: plain, w: newTown(t), planted: newPlanting(), seen: exposure{}, partners: map[string]*echoing{}}
+	a := &aviary{t: t, plain: plain, w: proof.NewTown(t), planted: newPlanting(), seen: exposure{}, partners: map[string]*echoing{}}
 	for _, name := range []string{"northside", "lakeside", "school", "edfi"} {
 		a.partners[name] = newEchoing()
 	}
-	env := a.w.environment()
+	env := a.w.Environment()
 	env["NORTHSIDE_MLLP"], env["LAKESIDE_URL"] = a.partners["northside"].mllp(t), a.partners["lakeside"].web(t)
 	env["SCHOOL_URL"], env["SCHOOL_EDFI"] = a.partners["school"].web(t), a.partners["edfi"].web(t)
 	env["TMPDIR"] = t.TempDir()
-	dir := writeConfig(t)
+	dir := proof.WriteConfig(t)
 	edit(t, dir, "routes.yaml", "services: [PSY]", `services: [PSY, "57133-1"]`) // REF^I12 and FHIR say it differently
 	a.s = newServed(t, dir, env, plain)
 	if plain {
-		a.s.hook(`{"plaintext":true}`)
+		a.s.Hook(`{"plaintext":true}`)
 	}
-	a.s.start()
+	a.s.Start()
 	return a
 }
 
 // send sends a resource and keeps the answer; it returns the status.
 func (a *aviary) send(from, method, path string, body []byte) int {
 	a.t.Helper()
-	status, _, answer, err := a.s.as(from).Send(method, path, body)
+	status, _, answer, err := a.s.As(from).Send(method, path, body)
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -99,7 +100,7 @@ func (a *aviary) mustSend(from, method, path string, payload []byte) {
 // frames sends raw bytes to a partner's listener and keeps every answer until the connection ends.
 func (a *aviary) frames(partner string, raw []byte) (codes []string) {
 	a.t.Helper()
-	conn, err := dial(a.s.addresses.MLLP[partner])
+	conn, err := proof.Dial(a.s.Addresses.MLLP[partner])
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -109,7 +110,7 @@ func (a *aviary) frames(partner string, raw []byte) (codes []string) {
 		a.t.Fatal(err)
 	}
 	for {
-		ack, err := conn.frames.Read()
+		ack, err := conn.Frames.Read()
 		if errors.Is(err, io.EOF) {
 			return codes
 		}
@@ -127,35 +128,35 @@ func (a *aviary) frames(partner string, raw []byte) (codes []string) {
 
 // referral is the care organisation's REF^I12 with canaries.
 func (a *aviary) referral(controlID, placer string) []byte {
-	return a.planted.message(a.t, child(0).referral(a.t, controlID, placer))
+	return a.planted.message(a.t, child(0).Referral(a.t, controlID, placer))
 }
 
 // accepted is what everybody takes: the child is introduced, consents are filed, two clinics
 // and a school are asked, a clinic answers, the child moves.
 func (a *aviary) accepted() {
-	cast := parsed(a.t, flow(a.t, "00-cast/cast-il-transaction.json"))
+	cast := parsed(a.t, proof.Flow(a.t, "00-cast/cast-il-transaction.json"))
 	demo.WithAuthority(cast)
 	a.mustSend("dcfs", "POST", "", cast.JSON())
 	for _, clinic := range []string{"psych-clinic", "psych-clinic-north"} {
-		body, ref := child(0).consent(a.t, clinic)
+		body, ref := child(0).Consent(a.t, clinic)
 		a.file(ref, body)
 	}
-	a.file("Consent/consent-ferpa", flow(a.t, "06-consent-lifecycle/04-fhir-consent-ferpa.json"))
+	a.file("Consent/consent-ferpa", proof.Flow(a.t, "06-consent-lifecycle/04-fhir-consent-ferpa.json"))
 	a.frames("cmo", hl7v2.Frame(a.referral("KEPT1", "SOC-2026-000001")))
 	a.arrived("northside", 1)
 	a.arrived("lakeside", 1)
-	answer := flow(a.t, "01-medication-consult/04-rri-i12-accepted.hl7")
+	answer := proof.Flow(a.t, "01-medication-consult/04-rri-i12-accepted.hl7")
 	answer = bytes.ReplaceAll(answer, []byte("SOC-2026-004411"), []byte("SOC-2026-000001"))
 	sent, _ := hl7v2.ReadHeader(a.partners["northside"].took[0])
 	answer = bytes.Replace(answer, []byte("SOCGW0000001"), []byte(sent.ControlID), 1)
 	a.frames("northside", hl7v2.Frame(a.planted.message(a.t, answer)))
-	a.until("the status at the care organisation", func() bool { return len(a.w.cmo.Received()) > 0 })
-	a.until("the status at the State", func() bool { return len(a.w.state.Received()) > 0 })
-	a.mustSend("cmo", "POST", "", flow(a.t, "01-medication-consult/01-fhir-consult-request-transaction.json"))
+	a.until("the status at the care organisation", func() bool { return len(a.w.CMO.Received()) > 0 })
+	a.until("the status at the State", func() bool { return len(a.w.State.Received()) > 0 })
+	a.mustSend("cmo", "POST", "", proof.Flow(a.t, "01-medication-consult/01-fhir-consult-request-transaction.json"))
 	a.arrived("lakeside", 2)
-	a.mustSend("cmo", "POST", "", flow(a.t, "02-school-educational-needs/01-fhir-request-transaction.json"))
+	a.mustSend("cmo", "POST", "", proof.Flow(a.t, "02-school-educational-needs/01-fhir-request-transaction.json"))
 	a.arrived("school", 1)
-	a.mustSend("dcfs", "POST", "", flow(a.t, "07-placement-change/02-fhir-placement-transaction.json"))
+	a.mustSend("dcfs", "POST", "", proof.Flow(a.t, "07-placement-change/02-fhir-placement-transaction.json"))
 	a.arrived("edfi", 1)
 }
 
@@ -173,8 +174,8 @@ func (a *aviary) until(what string, done func() bool) {
 	a.t.Helper()
 	for deadline := time.Now().Add(40 * time.Second); !done(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			out, _, _ := a.s.run(true, "work", "list")
-			a.t.Fatalf("waited in vain for %s\n%s\n%s", what, out, a.s.log())
+			out, _, _ := a.s.Run(true, "work", "list")
+			a.t.Fatalf("waited in vain for %s\n%s\n%s", what, out, a.s.Log())
 		}
 	}
 }
@@ -188,12 +189,12 @@ func (a *aviary) refused() {
 		a.frames("cmo", hl7v2.Frame(a.referral(fmt.Sprintf("REFUSED%d", i), fmt.Sprintf("SOC-2026-00000%d", 2+i))))
 	}
 	for i := range 3 {
-		request := flow(a.t, "02-school-educational-needs/01-fhir-request-transaction.json")
+		request := proof.Flow(a.t, "02-school-educational-needs/01-fhir-request-transaction.json")
 		for _, id := range []string{"sr-ednneeds-1", "task-ednneeds-1", "SOC-2026-"} {
 			request = bytes.ReplaceAll(request, []byte(id), fmt.Appendf(nil, "%s9%d", id, i))
 		}
 		a.mustSend("cmo", "POST", "", request)
-		moved := flow(a.t, "07-placement-change/02-fhir-placement-transaction.json")
+		moved := proof.Flow(a.t, "07-placement-change/02-fhir-placement-transaction.json")
 		a.mustSend("dcfs", "POST", "", bytes.ReplaceAll(moved, []byte("9 Sample Relative Ave"), fmt.Appendf(nil, "%d Sample Relative Ave", 10+i)))
 	}
 	for name, p := range a.partners {
@@ -221,7 +222,7 @@ func (a *aviary) malformed() {
 		strings.Replace(ref, "\rDG1|", "\rOBX|1|ZZ|"+c("value type")+"||"+c("value of no type")+"\rDG1|", 1),
 		strings.Replace(ref, "Kanar", "Kanar\\X4\\\xff\xfe"+c("not of the character set"), 1),
 		c("no header at all"), "MSH|", "<xml>" + c("xml") + "</xml>", ref[4:],
-		string(a.planted.message(a.t, flow(a.t, "01-medication-consult/03b-rri-ae-unknown-patient.hl7"))),
+		string(a.planted.message(a.t, proof.Flow(a.t, "01-medication-consult/03b-rri-ae-unknown-patient.hl7"))),
 	}
 	for i, text := range v2 {
 		text = strings.Replace(text, "BROKEN", fmt.Sprintf("BROKEN%d", i), 1)
@@ -262,7 +263,7 @@ func (a *aviary) brokenRequests() {
 			a.send(from, "POST", "", []byte(body))
 		}
 	}
-	body, _ := child(0).consent(a.t, "psych-clinic")
+	body, _ := child(0).Consent(a.t, "psych-clinic")
 	form := a.planted.resource(a.t, body)
 	a.send("guardian", "PUT", "/Consent/"+a.lost("another id"), form)
 	a.send("lakeside", "PUT", "/"+a.lost("path"), form)
@@ -270,7 +271,7 @@ func (a *aviary) brokenRequests() {
 	a.send("guardian", "POST", "/Consent", bytes.Replace(form, []byte(`"permit"`), []byte(quoted("provision")), 1))
 	a.send("guardian", "GET", "/Patient?name="+a.lost("query"), nil)
 	a.send("guardian", "DELETE", "/Patient/"+a.lost("to delete"), nil)
-	stranger := demo.FHIRClient{Base: a.s.fhir(), Token: a.lost("credential")}
+	stranger := demo.FHIRClient{Base: a.s.FHIR(), Token: a.lost("credential")}
 	if status, _, answer, err := stranger.Send("POST", "", form); err != nil || status != http.StatusUnauthorized {
 		a.t.Errorf("an unknown credential was answered %d, %v", status, err)
 	} else {
@@ -288,8 +289,8 @@ func (a *aviary) pages() {
 
 // data looks at the data directory as it is, and at a backup of it.
 func (a *aviary) data(when string) {
-	a.seen.folder(a.t, "data "+when, a.s.data)
-	a.seen.backup(a.t, "backup "+when, a.s.data)
+	a.seen.folder(a.t, "data "+when, a.s.Data)
+	a.seen.backup(a.t, "backup "+when, a.s.Data)
 }
 
 // commands are the operator's; what they say on stdout is for that person, stderr is a log.
@@ -298,7 +299,7 @@ func (a *aviary) commands() {
 	for _, args := range [][]string{
 		{"explain", "cmo/KEPT1"}, {"explain", "cmo/REFUSED0", "--json"}, {"raw", id, "--reason", "proof"}, {"work", "list"}, {"work", "list", "--json"}, {"verify"},
 	} {
-		out, stderr, exit := a.s.run(true, args...)
+		out, stderr, exit := a.s.Run(true, args...)
 		if exit != 0 || out == "" {
 			a.t.Errorf("%v: exit %d, %s", args, exit, stderr)
 		}
@@ -308,19 +309,19 @@ func (a *aviary) commands() {
 
 // end stops the gateway in order, looks at what it left, starts it again and makes it crash.
 func (a *aviary) end() {
-	a.s.stop()
+	a.s.Stop()
 	a.data("at rest")
-	a.s.start()
+	a.s.Start()
 	a.frames("cmo", hl7v2.Frame(a.referral("CRASH", "SOC-2026-000010")))
-	a.s.signal(syscall.SIGQUIT, 20*time.Second)
+	a.s.Signal(syscall.SIGQUIT, 20*time.Second)
 	a.data("after a crash")
-	for name, path := range map[string]string{"stdout": a.s.stdout, "stderr": a.s.stderr} {
+	for name, path := range map[string]string{"stdout": a.s.Stdout, "stderr": a.s.Stderr} {
 		a.seen[name] = readFile(a.t, path)
 	}
 	if !bytes.Contains(a.seen["stderr"], []byte("goroutine ")) {
 		a.t.Error("stderr holds no stack of the crash")
 	}
-	for _, kv := range a.s.env {
+	for _, kv := range a.s.Env {
 		if dir, ok := strings.CutPrefix(kv, "TMPDIR="); ok && strings.HasPrefix(dir, os.TempDir()) {
 			a.seen.folder(a.t, "temporary", dir)
 		}
@@ -330,21 +331,21 @@ func (a *aviary) end() {
 // judge searches everything that was seen.
 func (a *aviary) judge() {
 	canaries := a.planted.canaries()
-	look := newSearch(canaries)
-	found := look.in(a.seen)
+	look := proof.NewSearch(canaries)
+	found := look.In(a.seen)
 	delivered := map[string]bool{}
-	for s := range look.in(a.delivered()) {
-		delivered[s.canary] = true
+	for s := range look.In(a.delivered()) {
+		delivered[s.Canary] = true
 	}
 	hit, places := map[string]bool{}, map[string]int{}
 	for s, n := range found {
-		inData := strings.HasPrefix(s.where, "data ") || strings.HasPrefix(s.where, "backup ")
+		inData := strings.HasPrefix(s.Where, "data ") || strings.HasPrefix(s.Where, "backup ")
 		if inData {
-			hit[s.canary] = true
+			hit[s.Canary] = true
 		}
 		if !a.plain || !inData {
-			places[s.where] += n
-			a.t.Errorf("%s holds %s as %s, %d times; it stands in %v", s.where, s.canary, s.form, n, a.standsIn(s.canary))
+			places[s.Where] += n
+			a.t.Errorf("%s holds %s as %s, %d times; it stands in %v", s.Where, s.Canary, s.Form, n, a.standsIn(s.Canary))
 		}
 	}
 	if a.plain {
@@ -368,7 +369,7 @@ func (a *aviary) delivered() exposure {
 	for name, p := range a.partners {
 		e[name] = bytes.Join(p.took, []byte("\n"))
 	}
-	e["cmo"], e["state"] = bytes.Join(a.w.cmo.Received(), nil), bytes.Join(a.w.state.Received(), nil)
+	e["cmo"], e["state"] = bytes.Join(a.w.CMO.Received(), nil), bytes.Join(a.w.State.Received(), nil)
 	return e
 }
 

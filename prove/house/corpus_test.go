@@ -118,9 +118,9 @@ func at(list []string, i int) string {
 // prove sends the case and looks at the answers, at the gateway afterwards, and at what it kept.
 func (c corpusCase) prove(t *testing.T, config string) result {
 	s := newServed(t, config, nil, false)
-	s.start()
+	s.Start()
 	r := result{corpusCase: c, wanted: c.wanted()}
-	r.got, r.problems = c.send(t, s.addresses.MLLP["anyone"])
+	r.got, r.problems = c.send(t, s.Addresses.MLLP["anyone"])
 	if !slices.EqualFunc(r.wanted, r.got, strings.Contains) {
 		r.problems = append(r.problems, fmt.Sprintf("answers %v, want %v", r.got, r.wanted))
 	}
@@ -128,7 +128,7 @@ func (c corpusCase) prove(t *testing.T, config string) result {
 		r.problems = append(r.problems, fmt.Sprintf("/healthz %d %q", status, body))
 	}
 	r.kept(t, s)
-	s.stop()
+	s.Stop()
 	for _, p := range r.problems {
 		t.Error(p)
 	}
@@ -145,7 +145,7 @@ const afterwards = "AFTERWARDS"
 // send sends the frame and, on the same connection, a good message. What is answered before
 // that one is, answers the frame; so an answer that must not come needs no waiting.
 func (c corpusCase) send(t *testing.T, address string) (got, problems []string) {
-	conn, err := dial(address)
+	conn, err := proof.Dial(address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func (c corpusCase) send(t *testing.T, address string) (got, problems []string) 
 	headers := c.headers()
 	due := slices.DeleteFunc(slices.Clone(headers), func(h wireHeader) bool { code, _ := h.answer(c.expect); return code == "none" })
 	for {
-		ack, err := conn.frames.Read()
+		ack, err := conn.Frames.Read()
 		if err != nil {
 			return got, append(problems, fmt.Sprintf("no answer to the good message that followed: %v", err))
 		}
@@ -286,7 +286,7 @@ func (c corpusCase) parts() [][]byte {
 func (r *result) kept(t *testing.T, s *served) {
 	var stored [][]byte
 	for _, id := range s.messages(t) {
-		raw, stderr, exit := s.run(true, "raw", id, "--reason", "proof")
+		raw, stderr, exit := s.Run(true, "raw", id, "--reason", "proof")
 		if exit != 0 {
 			r.problems = append(r.problems, fmt.Sprintf("raw %s: exit %d, %s", id, exit, stderr))
 		}
@@ -311,7 +311,7 @@ func (r *result) kept(t *testing.T, s *served) {
 // messages are the ids of the messages that wait for a person; here that is every message.
 func (s *served) messages(t *testing.T) []string {
 	t.Helper()
-	out, stderr, exit := s.run(true, "work", "list", "--state", "all", "--json")
+	out, stderr, exit := s.Run(true, "work", "list", "--state", "all", "--json")
 	var list struct {
 		Work []struct {
 			Message string `json:"message"`
@@ -331,7 +331,7 @@ func (s *served) messages(t *testing.T) []string {
 func (s *served) get(t *testing.T, path string) (int, string) {
 	t.Helper()
 	client := http.Client{Timeout: 10 * time.Second}
-	resp, err := client.Get("http://" + s.addresses.HTTP + path)
+	resp, err := client.Get("http://" + s.Addresses.HTTP + path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"caregate/demo"
+	"caregate/prove/proof"
 )
 
 // The instants of a kill. Those with a hook of the gateway are named as the hook is.
@@ -46,15 +47,15 @@ func TestKilledAtAnyInstant(t *testing.T) {
 	if full {
 		children, each, perPoint, random = 40, 130, 6, 12
 	}
-	p := &crash{T: t, town: newTown(t), kills: map[string]int{}, caught: map[string]int{}}
-	p.gate = newServed(t, writeConfig(t), p.town.environment(), true)
-	p.gate.start()
+	p := &crash{T: t, town: proof.NewTown(t), kills: map[string]int{}, caught: map[string]int{}}
+	p.gate = newServed(t, proof.WriteConfig(t), p.town.Environment(), true)
+	p.gate.Start()
 	for i := range children {
-		child(i+1).introduce(t, p.gate)
-		child(i+1).allow(t, p.gate)
+		child(i+1).Introduce(t, p.gate.Served)
+		child(i+1).Allow(t, p.gate.Served)
 	}
 	plan := planned(perPoint, random)
-	p.load = startLoad(t, children, each, p.gate.addresses.MLLP["cmo"])
+	p.load = startLoad(t, children, each, p.gate.Addresses.MLLP["cmo"])
 	share := p.load.total() / (len(plan) + 1)
 	for i, point := range plan {
 		p.load.allow(share*i + share/2)
@@ -65,7 +66,7 @@ func TestKilledAtAnyInstant(t *testing.T) {
 	p.load.reach(t, p.load.total())
 	p.load.running.Wait()
 	p.gate.quiet(2 * time.Minute)
-	p.gate.stop()
+	p.gate.Stop()
 	p.report()
 }
 
@@ -88,30 +89,30 @@ func (p *crash) killAt(point string, more func()) {
 	case killRandom:
 		more()
 		time.Sleep(rand.N(250 * time.Millisecond))
-		p.gate.kill()
+		p.gate.Kill()
 	case killSending:
 		p.killSending(more)
 	case killStarting:
 		more()
 		time.Sleep(rand.N(100 * time.Millisecond))
-		p.gate.kill()
-		p.gate.launch()
+		p.gate.Kill()
+		p.gate.Launch()
 		time.Sleep(rand.N(60 * time.Millisecond))
-		p.gate.kill()
+		p.gate.Kill()
 	default:
 		p.killAtHook(point, more)
 	}
 	p.kills[point]++
 	p.inspect(point)
-	p.gate.start()
-	p.load.moved(p.gate.addresses.MLLP["cmo"])
+	p.gate.Start()
+	p.load.moved(p.gate.Addresses.MLLP["cmo"])
 }
 
 // killAtHook lets the gateway run into a hook, where it stops, and kills it a little later.
 func (p *crash) killAtHook(point string, more func()) {
 	p.Helper()
-	reached := p.gate.hooks + ".reached-" + point
-	p.gate.hook(fmt.Sprintf(`{"stopAt":%q}`, point))
+	reached := p.gate.Hooks + ".reached-" + point
+	p.gate.Hook(fmt.Sprintf(`{"stopAt":%q}`, point))
 	time.Sleep(hookDelay)
 	more()
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
@@ -119,12 +120,12 @@ func (p *crash) killAtHook(point string, more func()) {
 			break
 		}
 		if time.Now().After(deadline) {
-			p.Fatalf("nothing came to the point %q\n%s", point, p.gate.log())
+			p.Fatalf("nothing came to the point %q\n%s", point, p.gate.Log())
 		}
 	}
 	time.Sleep(rand.N(30 * time.Millisecond))
-	p.gate.kill()
-	p.gate.hook(`{}`)
+	p.gate.Kill()
+	p.gate.Hook(`{}`)
 	if err := os.Remove(reached); err != nil {
 		p.Fatal(err)
 	}
@@ -143,21 +144,21 @@ func (p *crash) killSending(more func()) {
 		<-answer
 	}
 	if p.kills[killSending]%2 == 0 {
-		p.town.lakeside.Hold(func(demo.Request) { held() })
-		defer p.town.lakeside.Hold(nil)
+		p.town.Lakeside.Hold(func(demo.Request) { held() })
+		defer p.town.Lakeside.Hold(nil)
 	} else {
-		p.town.northside.Hold(func([]byte) { held() })
-		defer p.town.northside.Hold(nil)
+		p.town.Northside.Hold(func([]byte) { held() })
+		defer p.town.Northside.Hold(nil)
 	}
 	defer close(answer)
 	more()
 	select {
 	case <-got:
 	case <-time.After(20 * time.Second):
-		p.Fatalf("no body came\n%s", p.gate.log())
+		p.Fatalf("no body came\n%s", p.gate.Log())
 	}
 	time.Sleep(rand.N(30 * time.Millisecond))
-	p.gate.kill()
+	p.gate.Kill()
 }
 
 // inspect looks at the disk before anything recovers: every acknowledged message must be
@@ -194,8 +195,8 @@ func (p *crash) report() {
 	p.Helper()
 	b := p.gate.books()
 	defer b.close()
-	lakeside := settle(p.load, lakesideArrivals(p.town.lakeside.Received()), b.intents("lakeside.fhir", "key"))
-	northside := settle(p.load, northsideArrivals(p.T, p.town.northside.Received()), b.intents("northside.mllp", "control_id"))
+	lakeside := settle(p.load, lakesideArrivals(p.town.Lakeside.Received()), b.intents("lakeside.fhir", "key"))
+	northside := settle(p.load, northsideArrivals(p.T, p.town.Northside.Received()), b.intents("northside.mllp", "control_id"))
 	accepted := len(p.load.accepted())
 	twice := b.count("SELECT count(*) - count(DISTINCT control_id) FROM message WHERE partner = 'cmo' AND state = 'accepted'")
 
@@ -223,7 +224,7 @@ func (p *crash) report() {
 	if accepted != p.load.total() || p.early > 0 || twice > 0 || len(p.load.refused) > 0 {
 		p.Errorf("accepted %d of %d, early %d, twice %d, refused %v", accepted, p.load.total(), p.early, twice, p.load.refused)
 	}
-	if out, errs, exit := p.gate.run(true, "verify"); exit != 0 {
+	if out, errs, exit := p.gate.Run(true, "verify"); exit != 0 {
 		p.Errorf("verify: exit %d: %s%s", exit, out, errs)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"caregate/demo"
 	"caregate/ledger"
+	"caregate/prove/proof"
 )
 
 // storyTime bounds the demo, after the build.
@@ -79,7 +80,7 @@ func TestDemo(t *testing.T) {
 	for _, ahead := range []string{"0s", "8760h", "26280h"} {
 		t.Run(ahead, func(t *testing.T) {
 			t.Parallel()
-			output, took := play(t, ".", binary(t), "demo", "--clock", ahead)
+			output, took := play(t, ".", proof.Binary(t), "demo", "--clock", ahead)
 			offset, err := time.ParseDuration(ahead)
 			if err != nil {
 				t.Fatal(err)
@@ -116,7 +117,7 @@ func TestDemoStays(t *testing.T) {
 	dir := t.TempDir()
 	ctx, cancel := context.WithTimeout(t.Context(), storyTime)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, binary(t), "demo", "--stay", "--dir", dir)
+	cmd := exec.CommandContext(ctx, proof.Binary(t), "demo", "--stay", "--dir", dir)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	output := filepath.Join(t.TempDir(), "output")
 	out, err := os.Create(output)
@@ -143,7 +144,7 @@ func TestDemoStays(t *testing.T) {
 			continue
 		}
 		tried++
-		if said, err := exec.CommandContext(ctx, binary(t), args[1:]...).CombinedOutput(); err != nil {
+		if said, err := exec.CommandContext(ctx, proof.Binary(t), args[1:]...).CombinedOutput(); err != nil {
 			t.Errorf("%v: %v\n%s", args, err, said)
 		}
 	}
@@ -169,15 +170,15 @@ func later(payload []byte, ahead time.Duration) []byte {
 func TestServeInAnyYear(t *testing.T) {
 	t.Parallel()
 	const year = 365 * 24 * time.Hour
-	w := newTown(t)
-	s := newServed(t, writeConfig(t), w.environment(), true)
+	w := proof.NewTown(t)
+	s := newServed(t, proof.WriteConfig(t), w.Environment(), true)
 	story := readRefusals(t).Story
 	var delivered, denied int
 	offsets := []time.Duration{0, year, 3 * year}
 	for i, ahead := range offsets {
-		s.hook(fmt.Sprintf(`{"clockOffset":%q}`, ahead))
+		s.Hook(fmt.Sprintf(`{"clockOffset":%q}`, ahead))
 		if i == 0 {
-			s.start()
+			s.Start()
 		}
 		time.Sleep(100 * time.Millisecond) // until the file is read
 		h := hearing{t: t, s: s, w: w, child: child(i + 1), ahead: ahead}
@@ -196,13 +197,13 @@ func TestServeInAnyYear(t *testing.T) {
 			}
 		}
 	}
-	s.stop()
-	s.start() // with the clock three years ahead from the start
+	s.Stop()
+	s.Start() // with the clock three years ahead from the start
 	h := hearing{t: t, s: s, w: w, child: 4, ahead: 3 * year}
 	for _, d := range h.clinics(h.play(story)) {
 		delivered += one(d.State == ledger.DeliveryCompleted)
 	}
-	s.stop()
+	s.Stop()
 	if delivered != 8 || denied != 4 {
 		t.Errorf("%d of 8 delivered, %d of 4 denied as expired", delivered, denied)
 	}

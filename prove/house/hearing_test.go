@@ -17,6 +17,7 @@ import (
 	"caregate/fhir"
 	"caregate/gateway"
 	"caregate/ledger"
+	"caregate/prove/proof"
 )
 
 // circumstances are the facts of one child's story, as a case tells them.
@@ -80,7 +81,7 @@ func (h hearing) placer() string    { return fmt.Sprintf("PLACED-%04d", int(h.ch
 func (h hearing) more() string { return strings.Repeat("X", one(h.again)) }
 
 // sent is a payload as the child's partners send it today, in the gateway's time.
-func (h hearing) sent(payload []byte) []byte { return later(h.child.of(dated(payload)), h.ahead) }
+func (h hearing) sent(payload []byte) []byte { return later(h.child.Of(dated(payload)), h.ahead) }
 
 // play introduces the child, files the consents, sends the referral, and returns what
 // caregate explain tells of it once every delivery has come to an end.
@@ -93,9 +94,9 @@ func (h hearing) play(c circumstances) gateway.Explanation {
 // prepare is everything before the referral.
 func (h hearing) prepare(c circumstances) {
 	h.t.Helper()
-	mustSend(h.t, h.s.as("dcfs"), "POST", "", h.cast(c.Guardians))
+	proof.MustSend(h.t, h.s.As("dcfs"), "POST", "", h.cast(c.Guardians))
 	if len(c.Appointed) > 0 {
-		mustSend(h.t, h.s.as(c.AppointedBy), "POST", "", h.cast(c.Appointed))
+		proof.MustSend(h.t, h.s.As(c.AppointedBy), "POST", "", h.cast(c.Appointed))
 	}
 	if c.Unfiled {
 		return
@@ -111,7 +112,7 @@ func (h hearing) prepare(c circumstances) {
 // cast is the State's introduction of the child, with the authority of each guardian.
 func (h hearing) cast(guardians map[string]authority) []byte {
 	h.t.Helper()
-	bundle := parsed(h.t, flow(h.t, "00-cast/cast-il-transaction.json"))
+	bundle := parsed(h.t, proof.Flow(h.t, "00-cast/cast-il-transaction.json"))
 	known := 0
 	for _, r := range fhir.Entries(bundle) {
 		if a, ok := guardians[r.ID()]; ok {
@@ -138,7 +139,7 @@ func (a authority) extension() *fhir.Node {
 // file files the consent for one clinic.
 func (h hearing) file(c circumstances, clinic string, changes map[string]any) {
 	h.t.Helper()
-	body, ref := h.child.consent(h.t, clinic)
+	body, ref := h.child.Consent(h.t, clinic)
 	form := parsed(h.t, body)
 	change(h.t, form, changes)
 	from, method, path := "guardian", "PUT", "/"+ref
@@ -147,14 +148,14 @@ func (h hearing) file(c circumstances, clinic string, changes map[string]any) {
 	}
 	if c.WithChild {
 		bundle := fhir.NewResource("Bundle").SetText("type", "transaction")
-		for _, r := range fhir.Entries(parsed(h.t, flow(h.t, "00-cast/cast-il-transaction.json"))) {
+		for _, r := range fhir.Entries(parsed(h.t, proof.Flow(h.t, "00-cast/cast-il-transaction.json"))) {
 			if r.ResourceType() == "Patient" {
 				bundle.Add("entry", entry(r))
 			}
 		}
 		form, method, path = bundle.Add("entry", entry(form)), "POST", ""
 	}
-	status, _, answer, err := h.s.as(from).Send(method, path, h.sent(form.JSON()))
+	status, _, answer, err := h.s.As(from).Send(method, path, h.sent(form.JSON()))
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -171,7 +172,7 @@ func entry(r *fhir.Node) *fhir.Node {
 func (h hearing) refer(c circumstances) string {
 	h.t.Helper()
 	if h.by == "fhir" {
-		bundle := parsed(h.t, flow(h.t, "01-medication-consult/01-fhir-consult-request-transaction.json"))
+		bundle := parsed(h.t, proof.Flow(h.t, "01-medication-consult/01-fhir-consult-request-transaction.json"))
 		seen := 0
 		for _, r := range fhir.Entries(bundle) {
 			if changes, ok := c.Message[r.Ref()]; ok {
@@ -183,18 +184,18 @@ func (h hearing) refer(c circumstances) string {
 			h.t.Fatalf("not all of %v are in the message", c.Message)
 		}
 		body := strings.ReplaceAll(string(h.sent(bundle.JSON())), "SOC-2026-004411", h.placer())
-		return mustSend(h.t, h.s.as("cmo"), "POST", "", []byte(body))
+		return proof.MustSend(h.t, h.s.As("cmo"), "POST", "", []byte(body))
 	}
-	conn, err := dial(h.s.addresses.MLLP["cmo"])
+	conn, err := proof.Dial(h.s.Addresses.MLLP["cmo"])
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	defer conn.Close()
-	msg := h.sent(h.child.referral(h.t, h.controlID(), h.placer()))
+	msg := h.sent(h.child.Referral(h.t, h.controlID(), h.placer()))
 	if h.change != nil {
 		msg = h.change(msg)
 	}
-	answer, err := conn.exchange(msg, 20*time.Second)
+	answer, err := conn.Exchange(msg, 20*time.Second)
 	if err != nil || answer.AcknowledgmentCode != "CA" || answer.AcknowledgedControlID != h.controlID() {
 		h.t.Fatalf("the referral was answered %+v, %v", answer, err)
 	}
@@ -204,7 +205,7 @@ func (h hearing) refer(c circumstances) string {
 // explain is caregate explain ID --json of one message.
 func (h hearing) explain(id string) gateway.Explanation {
 	h.t.Helper()
-	out, errs, exit := h.s.run(true, "explain", id, "--json")
+	out, errs, exit := h.s.Run(true, "explain", id, "--json")
 	var told struct {
 		Messages []gateway.Explanation `json:"messages"`
 	}
@@ -223,7 +224,7 @@ func (h hearing) until(id string, awaited func(gateway.Explanation) bool) gatewa
 			return e
 		}
 		if time.Now().After(deadline) {
-			h.t.Fatalf("the story of %s does not go on: %+v\n%s", id, e.Destinations, h.s.log())
+			h.t.Fatalf("the story of %s does not go on: %+v\n%s", id, e.Destinations, h.s.Log())
 		}
 	}
 }
@@ -242,7 +243,7 @@ func (h hearing) settled(id string) gateway.Explanation {
 }
 
 // marks are what gives the child away in any body, whatever its format.
-func (c child) marks() []string {
+func marks(c child) []string {
 	n := int(c)
 	return []string{
 		fmt.Sprintf("900000170%03d", n), fmt.Sprintf("9000001770%03d", n), fmt.Sprintf("T71903340%03d", n), fmt.Sprintf("6048220%03d", n),

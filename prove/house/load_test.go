@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"caregate/prove/proof"
 )
 
 // load is the care organisation at work: for each child one connection and one outstanding
@@ -37,7 +39,7 @@ func startLoad(t *testing.T, children, each int, at string) *load {
 		c := child(i + 1)
 		messages := make([][]byte, each)
 		for n := range messages {
-			messages[n] = c.referral(t, controlID(c, n), placer(c, n))
+			messages[n] = c.Referral(t, controlID(c, n), placer(c, n))
 		}
 		l.running.Go(func() { l.send(t.Context().Done(), c, messages) })
 	}
@@ -50,7 +52,7 @@ func (l *load) moved(at string) { l.addr.Store(&at) }
 // send sends the messages of one child, each until it is acknowledged.
 func (l *load) send(done <-chan struct{}, c child, messages [][]byte) {
 	var conn *wire
-	defer func() { conn.drop() }()
+	defer func() { drop(conn) }()
 	for n, msg := range messages {
 		for !l.begin() {
 			if over(done, time.Millisecond) {
@@ -99,24 +101,24 @@ func (l *load) allow(count int) { l.allowed.Store(int64(min(count, l.total()))) 
 func (l *load) try(conn *wire, id string, msg []byte) (*wire, error) {
 	if conn == nil {
 		var err error
-		if conn, err = dial(*l.addr.Load()); err != nil {
+		if conn, err = proof.Dial(*l.addr.Load()); err != nil {
 			return nil, err
 		}
 	}
 	l.sent.Add(1)
-	answer, err := conn.exchange(msg, 15*time.Second)
+	answer, err := conn.Exchange(msg, 15*time.Second)
 	if err == nil && answer.AcknowledgedControlID != id {
 		err = errors.New("the answer is to another message")
 	}
 	if err != nil {
-		conn.drop()
+		drop(conn)
 		return nil, err
 	}
 	l.note(id, answer.AcknowledgmentCode)
 	return conn, nil
 }
 
-func (w *wire) drop() {
+func drop(w *wire) {
 	if w != nil {
 		_ = w.Close()
 	}

@@ -11,6 +11,7 @@ import (
 
 	"caregate/demo"
 	"caregate/ledger"
+	"caregate/prove/proof"
 )
 
 // newcomer is a third clinic, and how it comes in: by commands and an editor.
@@ -65,7 +66,7 @@ func newcomers(t *testing.T) []newcomer {
 
 func about(c child, all [][]byte) (n int) {
 	for _, body := range all {
-		n += one(slices.ContainsFunc(c.marks(), func(mark string) bool { return strings.Contains(string(body), mark) }))
+		n += one(slices.ContainsFunc(marks(c), func(mark string) bool { return strings.Contains(string(body), mark) }))
 	}
 	return n
 }
@@ -77,10 +78,10 @@ func TestThirdClinicJoins(t *testing.T) {
 	for _, n := range newcomers(t) {
 		t.Run(n.name, func(t *testing.T) {
 			t.Parallel()
-			w := newTown(t)
-			s := newServed(t, writeConfig(t), w.environment(), false)
-			s.start()
-			pid, addresses := s.cmd.Process.Pid, s.addresses
+			w := proof.NewTown(t)
+			s := newServed(t, proof.WriteConfig(t), w.Environment(), false)
+			s.Start()
+			pid, addresses := s.Cmd.Process.Pid, s.Addresses
 			before, after := hearing{t: t, s: s, w: w, child: 1}, hearing{t: t, s: s, w: w, child: 2}
 			story := readRefusals(t).Story
 			before.play(story)
@@ -96,10 +97,10 @@ func TestThirdClinicJoins(t *testing.T) {
 			if want := []int{1, 0, 2, 2}; completed != 3 || len(told.Destinations) != 3 || !slices.Equal(got, want) {
 				t.Errorf("%d of 3 completed; the third clinic, before it joined, the first two, before: %v, want %v\n%+v", completed, got, want, told.Destinations)
 			}
-			if s.cmd.Process.Pid != pid || s.addresses.HTTP != addresses.HTTP {
+			if s.Cmd.Process.Pid != pid || s.Addresses.HTTP != addresses.HTTP {
 				t.Error("the gateway was started again")
 			}
-			s.stop()
+			s.Stop()
 			figure(t, 8, "third clinic by "+n.name, 3, "delivered", completed, "at the third clinic's door", got[0])
 		})
 	}
@@ -107,26 +108,26 @@ func TestThirdClinicJoins(t *testing.T) {
 
 // join is what an operator does.
 func (n newcomer) join(s *served) {
-	t := s.t
+	t := s.T
 	t.Helper()
 	command := func(exit int, says string, args ...string) {
 		t.Helper()
-		out, errs, got := s.run(false, args...)
+		out, errs, got := s.Run(false, args...)
 		if got != exit || !strings.Contains(out+errs, says) {
 			t.Fatalf("caregate %v ended with %d, want %d, and said\n%s%swant %q", args, got, exit, out, errs, says)
 		}
 	}
 	file := filepath.Join("partners", "eastside.yaml")
-	command(0, "wrote "+s.config+"/"+file, slices.Concat([]string{"partner", "add", "eastside", "--organization", "Organization/psych-clinic-east", "--config", s.config}, n.add)...)
+	command(0, "wrote "+s.Config+"/"+file, slices.Concat([]string{"partner", "add", "eastside", "--organization", "Organization/psych-clinic-east", "--config", s.Config}, n.add)...)
 	if n.secrets != nil { // the clinic's credentials are not there yet, and the running gateway must not mind
-		command(2, file, "check", s.config)
+		command(2, file, "check", s.Config)
 		s.hangup("is not reloaded")
-		n.keepSecrets(t, s.config)
+		n.keepSecrets(t, s.Config)
 	}
 	for _, e := range n.edits {
-		edit(t, s.config, file, e[0], e[1])
+		edit(t, s.Config, file, e[0], e[1])
 	}
-	routes := filepath.Join(s.config, "routes.yaml")
+	routes := filepath.Join(s.Config, "routes.yaml")
 	text, err := os.ReadFile(routes)
 	if err != nil {
 		t.Fatal(err)
@@ -134,12 +135,12 @@ func (n newcomer) join(s *served) {
 	if err := os.WriteFile(routes, append(text, n.route...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	command(1, "eastside "+n.name+": ", "partner", "test", "eastside", "--config", s.config) // nobody answers there yet
+	command(1, "eastside "+n.name+": ", "partner", "test", "eastside", "--config", s.Config) // nobody answers there yet
 	if err := n.up(); err != nil {
 		t.Fatal(err)
 	}
-	command(0, "eastside "+n.name+": OK", "partner", "test", "eastside", "--config", s.config)
-	command(0, "no problems", "check", s.config)
+	command(0, "eastside "+n.name+": OK", "partner", "test", "eastside", "--config", s.Config)
+	command(0, "no problems", "check", s.Config)
 	s.hangup("the configuration is reloaded")
 }
 
@@ -162,21 +163,21 @@ func (n newcomer) keepSecrets(t *testing.T, config string) {
 func TestReloadUnderLoad(t *testing.T) {
 	t.Parallel()
 	const children, each, reloads = 4, 50, 6
-	w := newTown(t)
+	w := proof.NewTown(t)
 	east, err := demo.NewFHIRServer("eastside")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer east.Down()
-	s := newServed(t, writeConfig(t), w.environment(), false)
-	s.start()
+	s := newServed(t, proof.WriteConfig(t), w.Environment(), false)
+	s.Start()
 	story := readRefusals(t).Story
 	for c := range children {
 		h := hearing{t: t, s: s, w: w, child: child(c + 1)}
 		h.prepare(story)
 		h.file(story, "psych-clinic-east", nil)
 	}
-	l := startLoad(t, children, each, s.addresses.MLLP["cmo"])
+	l := startLoad(t, children, each, s.Addresses.MLLP["cmo"])
 	l.allow(children * each / 4)
 	l.reach(t, children*each/8)
 	refused := s.reloadsRefused(func() { l.allow(children * each / 2) })
@@ -184,10 +185,10 @@ func TestReloadUnderLoad(t *testing.T) {
 		name: "fhir", add: []string{"--kind", "fhir", "--url", east.URL()}, edits: [][2]string{{"  # type: clinic\n  # clinician: true\n", "  type: clinic\n  clinician: true\n"}},
 		secrets: map[string]string{"eastside.token": "token-eastside", "at-eastside.token": "token-gateway"}, route: eastsideRoute, up: func() error { return nil },
 	}
-	s.run(false, slices.Concat([]string{"partner", "add", "eastside", "--organization", "Organization/psych-clinic-east", "--config", s.config}, n.add)...)
-	n.keepSecrets(t, s.config)
-	edit(t, s.config, "partners/eastside.yaml", n.edits[0][0], n.edits[0][1])
-	edit(t, s.config, "routes.yaml", "routes:\n", "routes:\n"+eastsideRoute)
+	s.Run(false, slices.Concat([]string{"partner", "add", "eastside", "--organization", "Organization/psych-clinic-east", "--config", s.Config}, n.add)...)
+	n.keepSecrets(t, s.Config)
+	edit(t, s.Config, "partners/eastside.yaml", n.edits[0][0], n.edits[0][1])
+	edit(t, s.Config, "routes.yaml", "routes:\n", "routes:\n"+eastsideRoute)
 	s.hangup("the configuration is reloaded")
 	joined := len(l.accepted())
 	l.allow(children * each)
@@ -198,8 +199,8 @@ func TestReloadUnderLoad(t *testing.T) {
 	l.reach(t, children*each)
 	l.running.Wait()
 	doors := map[string]func() int{
-		"lakeside":  func() int { return different(placersOf(bodies(w.lakeside.Received()))) },
-		"northside": func() int { return different(placersOf(w.northside.Received())) },
+		"lakeside":  func() int { return different(placersOf(bodies(w.Lakeside.Received()))) },
+		"northside": func() int { return different(placersOf(w.Northside.Received())) },
 	}
 	lost := 0
 	for door, arrived := range doors {
@@ -217,7 +218,7 @@ func TestReloadUnderLoad(t *testing.T) {
 	if third < least {
 		t.Errorf("%d messages reached the third clinic, at least %d were sent after it joined", third, least)
 	}
-	s.stop()
+	s.Stop()
 	figure(t, 8, "reload under load", l.total(), "reloads", reloaded, "refused reloads", refused, "acknowledged when the third clinic had joined", joined,
 		"lost", lost, "at the third clinic", third, "sent again", l.sent.Load()-int64(l.total()))
 }
@@ -225,10 +226,10 @@ func TestReloadUnderLoad(t *testing.T) {
 // reloadsRefused sends SIGHUP with configurations that are not to be used: each is refused
 // with its reason, and the running one goes on. between is done while the first is wrong.
 func (s *served) reloadsRefused(between func()) (refused int) {
-	s.t.Helper()
+	s.T.Helper()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	defer taken.Close()
 	for _, wrong := range []struct{ file, old, new, says string }{
@@ -237,15 +238,15 @@ func (s *served) reloadsRefused(between func()) (refused int) {
 		{"caregate.yaml", "name: caregate-demo", "name: [", `"file":"caregate.yaml"`},
 		{"partners/dcfs.yaml", "connect: ${DCFS_MLLP}", "connect: ${DCFS_MLLP}\n    listen: " + taken.Addr().String(), "listener mllp dcfs"},
 	} {
-		edit(s.t, s.config, wrong.file, wrong.old, wrong.new)
+		edit(s.T, s.Config, wrong.file, wrong.old, wrong.new)
 		line := s.hangup(wrong.says)
 		if strings.Contains(line, "is not reloaded") {
 			refused++
 		} else {
-			s.t.Errorf("the log says %q", line)
+			s.T.Errorf("the log says %q", line)
 		}
 		between()
-		edit(s.t, s.config, wrong.file, wrong.new, wrong.old)
+		edit(s.T, s.Config, wrong.file, wrong.new, wrong.old)
 	}
 	return refused
 }

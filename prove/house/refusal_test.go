@@ -15,6 +15,7 @@ import (
 	"caregate/gateway"
 	"caregate/ledger"
 	"caregate/policy"
+	"caregate/prove/proof"
 )
 
 // refusals is testdata/refusals.yaml.
@@ -72,11 +73,11 @@ type tally struct {
 // TestRefusals is point 4: every case and its twin on one gateway, each with a child of its own.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
-	dir := writeConfig(t)
+	w := proof.NewTown(t)
+	dir := proof.WriteConfig(t)
 	edit(t, dir, "routes.yaml", "services: [PSY]", `services: [PSY, "57133-1"]`) // REF^I12 and FHIR say it differently
-	s := newServed(t, dir, w.environment(), false)
-	s.start()
+	s := newServed(t, dir, w.Environment(), false)
+	s.Start()
 	all, sum := readRefusals(t), &tally{}
 	t.Run("cases", func(t *testing.T) {
 		for i, r := range all.Cases {
@@ -90,7 +91,7 @@ func TestRefusals(t *testing.T) {
 			})
 		}
 	})
-	s.stop()
+	s.Stop()
 	figure(t, 4, "refusals", len(all.Cases), "refused", sum.refused, "left although refused", sum.leaked, "left without the withheld", sum.leftInPart,
 		"twins delivered", sum.delivered, "twins not delivered", sum.missed, "resources withheld", sum.withheld, "without rule or remedy", sum.unexplained)
 }
@@ -231,7 +232,7 @@ type arrivals struct {
 
 // arrived searches everything that every partner received for the child.
 func (h hearing) arrived() []arrivals {
-	marks := h.child.marks()
+	marks := marks(h.child)
 	about := func(at string, all [][]byte) arrivals {
 		a := arrivals{at: at}
 		for _, body := range all {
@@ -242,20 +243,20 @@ func (h hearing) arrived() []arrivals {
 		return a
 	}
 	return []arrivals{
-		about("lakeside", bodies(h.w.lakeside.Received())), about("northside", h.w.northside.Received()), about("cmo", h.w.cmo.Received()),
-		about("state", h.w.state.Received()), about("school", bodies(h.w.school.Received())), about("edfi", bodies(h.w.edfi.Received())),
+		about("lakeside", bodies(h.w.Lakeside.Received())), about("northside", h.w.Northside.Received()), about("cmo", h.w.CMO.Received()),
+		about("state", h.w.State.Received()), about("school", bodies(h.w.School.Received())), about("edfi", bodies(h.w.EdFi.Received())),
 	}
 }
 
 // TestExplainSaysItInWords holds that people are told what machines are: rule, source and remedy.
 func TestExplainSaysItInWords(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
-	s := newServed(t, writeConfig(t), w.environment(), false)
-	s.start()
+	w := proof.NewTown(t)
+	s := newServed(t, proof.WriteConfig(t), w.Environment(), false)
+	s.Start()
 	h := hearing{t: t, s: s, w: w, child: 1}
 	e := h.play(circumstances{Unfiled: true})
-	words, errs, exit := s.run(true, "explain", e.Message)
+	words, errs, exit := s.Run(true, "explain", e.Message)
 	for _, want := range []string{"To lakeside.fhir, by the route consult-to-lakeside: denied", "withheld: Patient/", "CON-03 (FHIR R4 Consent", "needs a consent of someone with authority"} {
 		if exit != 0 || !strings.Contains(words, want) {
 			t.Errorf("exit %d, %s: explain does not say %q in\n%s", exit, errs, want, words)
@@ -267,11 +268,11 @@ func TestExplainSaysItInWords(t *testing.T) {
 // TestReadsDoNotTell: what a clinic may not read and what does not exist give the same bytes.
 func TestReadsDoNotTell(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
-	dir := writeConfig(t)
+	w := proof.NewTown(t)
+	dir := proof.WriteConfig(t)
 	edit(t, dir, "partners/lakeside.yaml", "endpoints:", "reads: TREAT\nendpoints:")
-	s := newServed(t, dir, w.environment(), false)
-	s.start()
+	s := newServed(t, dir, w.Environment(), false)
+	s.Start()
 	hidden, open := hearing{t: t, s: s, w: w, child: 1}, hearing{t: t, s: s, w: w, child: 2}
 	hidden.play(circumstances{Unfiled: true})
 	open.play(readRefusals(t).Story)
@@ -298,7 +299,7 @@ func TestReadsDoNotTell(t *testing.T) {
 // answerTo is the whole answer to a read: status, headers but the date, body.
 func answerTo(t *testing.T, s *served, partner, ref string) string {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.fhir()+"/"+ref, http.NoBody)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.FHIR()+"/"+ref, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}

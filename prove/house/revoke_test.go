@@ -14,6 +14,7 @@ import (
 	"caregate/gateway"
 	"caregate/hl7v2"
 	"caregate/ledger"
+	"caregate/prove/proof"
 )
 
 // withdrawn makes the consents inactive, as the guardian's consent unit does. It returns how
@@ -53,13 +54,13 @@ func reasonOf(d gateway.Destination) string {
 // twin is another child at the same time, whose guardian does not revoke.
 func TestRevokedWhileItWaits(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
-	s := newServed(t, writeConfig(t), w.environment(), false)
-	s.start()
+	w := proof.NewTown(t)
+	s := newServed(t, proof.WriteConfig(t), w.Environment(), false)
+	s.Start()
 	story := readRefusals(t).Story
 	revoked, twin := hearing{t: t, s: s, w: w, child: 1}, hearing{t: t, s: s, w: w, child: 2}
-	w.northside.Down()
-	w.lakeside.Down()
+	w.Northside.Down()
+	w.Lakeside.Down()
 	ids := map[child]string{}
 	for _, h := range []hearing{revoked, twin} {
 		h.prepare(story)
@@ -71,10 +72,10 @@ func TestRevokedWhileItWaits(t *testing.T) {
 		})
 	}
 	took := revoked.withdrawn(story)
-	if err := w.northside.Up(); err != nil {
+	if err := w.Northside.Up(); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.lakeside.Up(); err != nil {
+	if err := w.Lakeside.Up(); err != nil {
 		t.Fatal(err)
 	}
 	for _, d := range revoked.clinics(revoked.settled(ids[revoked.child])) {
@@ -91,7 +92,7 @@ func TestRevokedWhileItWaits(t *testing.T) {
 	if leaked != 0 || delivered != 2 {
 		t.Errorf("%d bodies of the revoked child, %d of the twin", leaked, delivered)
 	}
-	s.stop()
+	s.Stop()
 	figure(t, 4, "revoked while it waits", 2, "bodies that left", leaked, "twin delivered", delivered, "answered after ms", took.Milliseconds())
 }
 
@@ -99,13 +100,13 @@ func TestRevokedWhileItWaits(t *testing.T) {
 // revokes. What it has it has, and explain says that it may; nothing follows.
 func TestRevokedWhileItIsSent(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
-	s := newServed(t, writeConfig(t), w.environment(), false)
-	s.start()
+	w := proof.NewTown(t)
+	s := newServed(t, proof.WriteConfig(t), w.Environment(), false)
+	s.Start()
 	story := readRefusals(t).Story
 	revoked, twin := hearing{t: t, s: s, w: w, child: 1}, hearing{t: t, s: s, w: w, child: 2}
 	held, release := make(chan struct{}, 100), make(chan struct{})
-	w.northside.Hold(func(msg []byte) {
+	w.Northside.Hold(func(msg []byte) {
 		if strings.Contains(string(msg), revoked.placer()) {
 			held <- struct{}{}
 			<-release
@@ -116,7 +117,7 @@ func TestRevokedWhileItIsSent(t *testing.T) {
 	select {
 	case <-held:
 	case <-time.After(20 * time.Second):
-		t.Fatalf("the referral did not reach the clinic\n%s", s.log())
+		t.Fatalf("the referral did not reach the clinic\n%s", s.Log())
 	}
 	took := revoked.withdrawn(story)
 	atAnswer := left(revoked.arrived())
@@ -136,7 +137,7 @@ func TestRevokedWhileItIsSent(t *testing.T) {
 	if e := twin.play(story); to(e, "northside.mllp").State != ledger.DeliveryCompleted {
 		t.Errorf("the twin is %+v", e.Destinations)
 	}
-	s.stop()
+	s.Stop()
 	figure(t, 4, "revoked while it is sent", 1, "bodies after the answer", after, "answered after ms", took.Milliseconds())
 }
 
@@ -144,18 +145,18 @@ func TestRevokedWhileItIsSent(t *testing.T) {
 // byte; the guardian revokes; the process dies there and starts again. Nothing leaves.
 func TestRevokedBeforeTheFirstByte(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
-	s := newServed(t, writeConfig(t), w.environment(), true)
-	s.start()
+	w := proof.NewTown(t)
+	s := newServed(t, proof.WriteConfig(t), w.Environment(), true)
+	s.Start()
 	story := readRefusals(t).Story
 	revoked, twin := hearing{t: t, s: s, w: w, child: 1}, hearing{t: t, s: s, w: w, child: 2}
 	revoked.prepare(story)
 	twin.prepare(story)
-	s.hook(`{"stopAt":"intended"}`)
+	s.Hook(`{"stopAt":"intended"}`)
 	time.Sleep(100 * time.Millisecond) // until the file is read
 	ids := map[child]string{revoked.child: revoked.refer(story), twin.child: twin.refer(story)}
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if _, err := os.Stat(s.hooks + ".reached-intended"); err == nil {
+		if _, err := os.Stat(s.Hooks + ".reached-intended"); err == nil {
 			break
 		}
 		if time.Now().After(deadline) {
@@ -163,9 +164,9 @@ func TestRevokedBeforeTheFirstByte(t *testing.T) {
 		}
 	}
 	took := revoked.withdrawn(story)
-	s.kill()
-	s.hook(`{}`)
-	s.start()
+	s.Kill()
+	s.Hook(`{}`)
+	s.Start()
 	for _, d := range revoked.clinics(revoked.settled(ids[revoked.child])) {
 		if d.State != ledger.DeliveryDenied || reasonOf(d) != "status:inactive" {
 			t.Errorf("%s is %s for %q", d.Destination, d.State, reasonOf(d))
@@ -176,7 +177,7 @@ func TestRevokedBeforeTheFirstByte(t *testing.T) {
 	if leaked != 0 || delivered != 2 {
 		t.Errorf("%d bodies of the revoked child, %d of the twin", leaked, delivered)
 	}
-	s.stop()
+	s.Stop()
 	figure(t, 4, "revoked between intent and first byte", 2, "bodies that left", leaked, "twin delivered", delivered, "answered after ms", took.Milliseconds())
 }
 
@@ -263,11 +264,11 @@ func TestRevokedInTheMiddle(t *testing.T) {
 	for _, revokes := range []bool{true, false} {
 		t.Run(fmt.Sprint("revoked ", revokes), func(t *testing.T) {
 			t.Parallel()
-			w, door := newTown(t), newSlowDoor(t)
-			env := w.environment()
+			w, door := proof.NewTown(t), newSlowDoor(t)
+			env := w.Environment()
 			env["NORTHSIDE_MLLP"] = door.Addr().String()
-			s := newServed(t, writeConfig(t), env, false)
-			s.start()
+			s := newServed(t, proof.WriteConfig(t), env, false)
+			s.Start()
 			story := readRefusals(t).Story
 			h := hearing{t: t, s: s, w: w, child: 1, change: func(msg []byte) []byte { return bulky(t, msg) }}
 			h.prepare(story)
@@ -275,7 +276,7 @@ func TestRevokedInTheMiddle(t *testing.T) {
 			select {
 			case <-door.taken:
 			case <-time.After(20 * time.Second):
-				t.Fatalf("nothing came to the clinic's door\n%s", s.log())
+				t.Fatalf("nothing came to the clinic's door\n%s", s.Log())
 			}
 			time.Sleep(300 * time.Millisecond) // until the sockets are full
 			var took time.Duration
@@ -297,7 +298,7 @@ func TestRevokedInTheMiddle(t *testing.T) {
 			} else if len(door.whole) != 1 || north.State != ledger.DeliveryCompleted {
 				t.Errorf("the twin: %d whole; %s: %+v", len(door.whole), north.State, north.Attempts)
 			}
-			s.stop()
+			s.Stop()
 		})
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"caregate/prove/proof"
 )
 
 // patience is how long an answer may take that must not come, and is waited for in vain.
@@ -30,11 +32,11 @@ func newHeldSync(t *testing.T) *heldSync {
 	if out, err := exec.Command("cc", "-shared", "-fPIC", "-o", library, filepath.Join("testdata", "holdsync.c")).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	w := newTown(t)
-	env := w.environment()
+	w := proof.NewTown(t)
+	env := w.Environment()
 	env["LD_PRELOAD"], env["HOLD_SYNC"] = library, file
-	h := &heldSync{t, newServed(t, writeConfig(t), env, false), w, file}
-	h.start()
+	h := &heldSync{t, newServed(t, proof.WriteConfig(t), env, false), w, file}
+	h.Start()
 	return h
 }
 
@@ -72,8 +74,8 @@ func (h *heldSync) reached() {
 func TestNoAnswerBeforeTheSync(t *testing.T) {
 	t.Parallel()
 	h := newHeldSync(t)
-	child(1).introduce(t, h.served)
-	child(1).allow(t, h.served)
+	child(1).Introduce(t, h.served.Served)
+	child(1).Allow(t, h.served.Served)
 	each := 2
 	if full {
 		each = 50
@@ -108,29 +110,29 @@ func TestNoAnswerBeforeTheSync(t *testing.T) {
 // senders send one message each and return nil when it is acknowledged.
 func (h *heldSync) senders() map[string]func(int) error {
 	web := func(partner, method, path string, body []byte) error {
-		status, _, answer, err := h.as(partner).Send(method, path, body)
+		status, _, answer, err := h.As(partner).Send(method, path, body)
 		if err == nil && status != 200 && status != 201 {
 			err = fmt.Errorf("answered %d: %s", status, answer)
 		}
 		return err
 	}
-	cast := flow(h.T, "00-cast/cast-il-transaction.json")
+	cast := proof.Flow(h.T, "00-cast/cast-il-transaction.json")
 	return map[string]func(int) error{
 		"REF^I12 by MLLP": func(i int) error {
-			conn, err := dial(h.addresses.MLLP["cmo"])
+			conn, err := proof.Dial(h.Addresses.MLLP["cmo"])
 			if err != nil {
 				return err
 			}
 			defer conn.Close()
-			answer, err := conn.exchange(child(1).referral(h.T, controlID(1, i), placer(1, i)), 20*time.Second)
+			answer, err := conn.Exchange(child(1).Referral(h.T, controlID(1, i), placer(1, i)), 20*time.Second)
 			if err == nil && answer.AcknowledgmentCode != "CA" {
 				err = fmt.Errorf("answered %s", answer.AcknowledgmentCode)
 			}
 			return err
 		},
-		"POST of a transaction": func(i int) error { return web("dcfs", "POST", "", child(i+2).of(cast)) },
+		"POST of a transaction": func(i int) error { return web("dcfs", "POST", "", child(i+2).Of(cast)) },
 		"PUT of a Consent": func(i int) error {
-			body, ref := child(1).consent(h.T, "psych-clinic")
+			body, ref := child(1).Consent(h.T, "psych-clinic")
 			return web("guardian", "PUT", fmt.Sprintf("/%s-%d", ref, i), bytes.ReplaceAll(body, []byte(ref[len("Consent/"):]), fmt.Appendf(nil, "%s-%d", ref[len("Consent/"):], i)))
 		},
 	}
@@ -141,21 +143,21 @@ func (h *heldSync) senders() map[string]func(int) error {
 func (h *heldSync) nothingLeaves() {
 	h.Helper()
 	h.quiet(10 * time.Second)
-	h.town.northside.Down()
-	before := len(h.town.northside.Received())
+	h.town.Northside.Down()
+	before := len(h.town.Northside.Received())
 	if err := h.senders()["REF^I12 by MLLP"](900000); err != nil {
 		h.Fatal(err)
 	}
 	h.hold()
 	h.reached() // the next attempt, or the record of this one
-	if err := h.town.northside.Up(); err != nil {
+	if err := h.town.Northside.Up(); err != nil {
 		h.Fatal(err)
 	}
 	time.Sleep(3 * time.Second) // longer than any wait between two attempts in the configuration
-	early := len(h.town.northside.Received()) - before
+	early := len(h.town.Northside.Received()) - before
 	h.release()
 	h.quiet(20 * time.Second)
-	late := len(h.town.northside.Received()) - before
+	late := len(h.town.Northside.Received()) - before
 	figure(h.T, 3, "a body waits for the sync of its intent", 1, "arrived while it was held", early, "arrived after it", late)
 	if early != 0 || late != 1 {
 		h.Errorf("%d bodies arrived while the sync was held, %d in all", early, late)
@@ -166,48 +168,48 @@ func (h *heldSync) nothingLeaves() {
 // a restart; then the sender's repeat is taken and everything arrives once.
 func TestFailedSync(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
-	s := newServed(t, writeConfig(t), w.environment(), true)
-	s.start()
+	w := proof.NewTown(t)
+	s := newServed(t, proof.WriteConfig(t), w.Environment(), true)
+	s.Start()
 	c := child(1)
-	c.introduce(t, s)
-	c.allow(t, s)
+	c.Introduce(t, s.Served)
+	c.Allow(t, s.Served)
 	rounds, acked := 1, 0
 	if full {
 		rounds = 10
 	}
 	for i := range rounds {
 		s.quiet(20 * time.Second)
-		s.hook(`{"failSync":1}`)
+		s.Hook(`{"failSync":1}`)
 		time.Sleep(hookDelay)
 		for range 3 {
 			acked += one(answered(t, s, c, i))
 		}
-		s.kill()
-		s.hook(`{}`)
-		s.start()
+		s.Kill()
+		s.Hook(`{}`)
+		s.Start()
 		if !answered(t, s, c, i) {
-			t.Fatalf("the repeat was not acknowledged after the restart\n%s", s.log())
+			t.Fatalf("the repeat was not acknowledged after the restart\n%s", s.Log())
 		}
 	}
 	s.quiet(20 * time.Second)
-	lakeside, northside := distinct(lakesideArrivals(w.lakeside.Received())), distinct(northsideArrivals(t, w.northside.Received()))
+	lakeside, northside := distinct(lakesideArrivals(w.Lakeside.Received())), distinct(northsideArrivals(t, w.Northside.Received()))
 	figure(t, 3, "failed sync", rounds, "sends without a disk", 3*rounds, "acknowledged", acked, "arrived at lakeside.fhir", lakeside, "arrived at northside.mllp", northside)
 	if acked != 0 || lakeside != rounds || northside != rounds {
 		t.Errorf("acknowledged %d of %d without a disk; arrived %d and %d of %d", acked, 3*rounds, lakeside, northside, rounds)
 	}
-	s.stop()
+	s.Stop()
 }
 
 // answered sends one referral of a child and says whether it was acknowledged as accepted.
 func answered(t *testing.T, s *served, c child, n int) bool {
 	t.Helper()
-	conn, err := dial(s.addresses.MLLP["cmo"])
+	conn, err := proof.Dial(s.Addresses.MLLP["cmo"])
 	if err != nil {
 		return false
 	}
 	defer conn.Close()
-	answer, err := conn.exchange(c.referral(t, controlID(c, n), placer(c, n)), time.Second)
+	answer, err := conn.Exchange(c.Referral(t, controlID(c, n), placer(c, n)), time.Second)
 	return err == nil && (answer.AcknowledgmentCode == "CA" || answer.AcknowledgmentCode == "AA")
 }
 

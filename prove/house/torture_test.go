@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"caregate/hl7v2"
+	"caregate/prove/proof"
 )
 
 // tortureCase is a way to send frames that libraries in use get wrong.
@@ -53,7 +54,7 @@ func tortureCases() []tortureCase {
 func TestTortureOfFrames(t *testing.T) {
 	t.Parallel()
 	s := newServed(t, extract(t, "permissive"), nil, false)
-	s.start()
+	s.Start()
 	cases, passed, answers := tortureCases(), 0, 0
 	for _, c := range cases {
 		passed += c.prove(t, s)
@@ -62,13 +63,13 @@ func TestTortureOfFrames(t *testing.T) {
 	if status, _ := s.get(t, "/healthz"); status != http.StatusOK {
 		t.Errorf("/healthz %d", status)
 	}
-	s.stop()
+	s.Stop()
 	figure(t, 5, "frame torture", len(cases), "passed", passed, "answers", answers)
 }
 
 // prove returns 1 when the answers, and what raw gives, are as they have to be.
 func (c tortureCase) prove(t *testing.T, s *served) int {
-	got, ids := c.send(t, s.addresses.MLLP["anyone"])
+	got, ids := c.send(t, s.Addresses.MLLP["anyone"])
 	wrong := 0
 	if text := strings.Join(got, ", "); text != c.want {
 		t.Errorf("%s: answers %q, want %q", c.name, text, c.want)
@@ -81,7 +82,7 @@ func (c tortureCase) prove(t *testing.T, s *served) int {
 	}
 	for _, message := range c.kept {
 		header, _ := hl7v2.ReadHeader(message)
-		if raw, stderr, _ := s.run(true, "raw", "anyone/"+header.ControlID, "--reason", "proof"); raw != string(message) {
+		if raw, stderr, _ := s.Run(true, "raw", "anyone/"+header.ControlID, "--reason", "proof"); raw != string(message) {
 			t.Errorf("%s: raw gives %d bytes, %d were sent: %s", c.name, len(raw), len(message), stderr)
 			wrong++
 		}
@@ -95,14 +96,14 @@ func (c tortureCase) prove(t *testing.T, s *served) int {
 // send writes the packets and, after the answers that are due, one more message: its answer
 // must be the next, so that an answer too many shows.
 func (c tortureCase) send(t *testing.T, address string) (got, ids []string) {
-	conn, err := dial(address)
+	conn, err := proof.Dial(address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
 	read := func() bool {
-		ack, err := conn.frames.Read()
+		ack, err := conn.Frames.Read()
 		if err != nil {
 			got = append(got, err.Error())
 			return false

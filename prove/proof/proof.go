@@ -1,5 +1,6 @@
-// Package proof is what the proofs of every topic share: their size, their corpus, and the
-// lines in which they print figures.
+// Package proof is what the proofs of every topic share: their size, their corpus, the
+// lines in which they print figures, the gateway as a process among its partners, and the
+// search for canaries.
 package proof
 
 import (
