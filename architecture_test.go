@@ -37,7 +37,7 @@ var layers = []layer{
 	{"demo", []string{"config", "gateway", "ledger", "fhir", "hl7v2", "consent", "policy", "testdata"}, nil},
 	{"config", []string{
 		"gateway", "console", "adapters", "adapters/*", "adapters/httpout", "translate", "hl7v2", "fhir",
-		"identity", "consent", "policy", "queue", "ledger",
+		"identity", "consent", "policy", "queue", "ledger", "testdata",
 	}, []string{"*"}},
 	{"gateway", []string{
 		"adapters", "translate", "hl7v2", "fhir", "identity", "consent", "policy", "queue", "ledger",

@@ -41,6 +41,7 @@ type App struct {
 	schedule queue.Schedule
 	hooks    *Hooks
 	current  atomic.Pointer[generation]
+	lawState lawState
 
 	reload    sync.Mutex // one reload at a time
 	listeners listeners
@@ -145,7 +146,10 @@ func (a *App) Run(ctx context.Context) error {
 	a.deliver = a.start(a.current.Load())
 	a.listeners.serve(a.options.Log)
 	a.reload.Unlock()
+	watched := make(chan struct{})
+	go func() { a.watchLaw(ctx); close(watched) }()
 	<-ctx.Done()
+	<-watched
 	a.reload.Lock()
 	a.ended = true // nothing is reloaded any more
 	a.reload.Unlock()
@@ -216,7 +220,7 @@ func (a *App) Reload(ctx context.Context, c Config) error {
 	defer a.reload.Unlock()
 	old := a.current.Load()
 	if a.ended {
-		return errors.New("the gateway is ending")
+		return errEnding
 	}
 	if a.hooks != nil && !c.Loopback() {
 		return errors.New("with --test-hooks every listener has to stay on the loopback interface")

@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -31,14 +30,11 @@ type generation struct {
 	senders map[string]adapters.Sender // by destination, "clinic.fhir"
 }
 
-// build makes the parts of a configuration. It binds and connects nothing. The law of the
-// previous generation is kept where it is the same: compiling and testing it takes a while.
+// build makes the parts of a configuration. It binds and connects nothing.
 func (a *App) build(ctx context.Context, c Config, previous *generation) (*generation, error) {
 	g := &generation{config: c, senders: map[string]adapters.Sender{}}
 	var err error
-	if previous != nil && slices.Equal(previous.config.Site.Law, c.Site.Law) {
-		g.engine = previous.engine
-	} else if g.engine, err = policy.Load(ctx, policy.Bundles(), c.Site.Law, policy.Limits{}); err != nil {
+	if g.engine, err = a.lawFor(ctx, c, previous); err != nil {
 		return nil, fmt.Errorf("law: %w", err)
 	}
 	if g.fhir, err = a.fhirReceiver(c); err != nil {

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"io/fs"
 	"regexp"
 	"slices"
 	"strconv"
@@ -9,7 +8,6 @@ import (
 	"time"
 
 	"caregate/fhir"
-	"caregate/policy"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -42,12 +40,7 @@ func (c *checker) site() {
 			c.report(SiteFile, "zone", "not an IANA time zone such as America/Chicago")
 		}
 	}
-	known := lawBundles()
-	for i, law := range s.Law {
-		if !slices.Contains(known, law) {
-			c.report(SiteFile, "law["+itoa(i)+"]", "no law bundle has this name; there are: "+strings.Join(known, ", "))
-		}
-	}
+	c.law()
 	if s.Delivery.LongestRetry < s.Delivery.FirstRetry {
 		c.report(SiteFile, "delivery.longestRetry", "must not be shorter than delivery.firstRetry")
 	}
@@ -57,21 +50,6 @@ func (c *checker) site() {
 		c.report(SiteFile, "key", err.Error())
 	}
 	c.serverTLS(SiteFile, "listen.tls", s.Listen.TLS)
-}
-
-// lawBundles names the bundles that are built in.
-func lawBundles() []string {
-	entries, err := fs.ReadDir(policy.Bundles(), ".")
-	if err != nil {
-		return nil
-	}
-	var names []string
-	for _, e := range entries {
-		if e.IsDir() && e.Name() != "core" {
-			names = append(names, e.Name())
-		}
-	}
-	return names
 }
 
 var (

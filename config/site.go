@@ -7,7 +7,7 @@ type Site struct {
 	// Name of this gateway in logs and answers.
 	Name string `yaml:"name" required:"true"`
 	// Jurisdiction of the children, whose law decides.
-	Jurisdiction string `yaml:"jurisdiction" enum:"US,US-IL,US-NJ" required:"true"`
+	Jurisdiction string `yaml:"jurisdiction" required:"true"`
 	// Zone is the IANA time zone of the children: dates of consents are days there.
 	Zone string `yaml:"zone" required:"true"`
 	// Implicit is what holds where no usable consent is on file: deny, or basic-normal,
@@ -15,6 +15,8 @@ type Site struct {
 	Implicit string `yaml:"implicit" enum:"deny,basic-normal" default:"deny"`
 	// Law names the bundles that decide, all of which have to agree.
 	Law []string `yaml:"law" required:"true"`
+	// LawFrom says where bundles come from beside those that are built in; docs/law.md tells how to change law.
+	LawFrom *LawFrom `yaml:"lawFrom"`
 	// Assigners are the identifier systems whose values identify a child exactly.
 	Assigners []string `yaml:"assigners"`
 	// Listen says where the gateway itself listens; partners' MLLP listeners stand with them.
@@ -25,6 +27,18 @@ type Site struct {
 	Delivery Delivery `yaml:"delivery"`
 	// Limits bound what one partner can make the gateway hold.
 	Limits Limits `yaml:"limits"`
+}
+
+// LawFrom says where law comes from beside what is built in.
+type LawFrom struct {
+	// Path is a directory with a folder for each bundle, or a .tar.gz of such folders; golden
+	// cases stand in its folder cases. A bundle replaces the built-in one of its name.
+	Path string `yaml:"path" required:"true"`
+	// Key is a PEM file with the public key whose signature every folder must bear; without
+	// one nobody vouches for the law.
+	Key string `yaml:"key"`
+	// Poll is how often the path is looked at for a change.
+	Poll time.Duration `yaml:"poll" default:"10s" min:"100ms"`
 }
 
 // Listen is the HTTP listener for FHIR and health.

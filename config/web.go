@@ -86,4 +86,7 @@ func (w *web) ready(answer http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	_, _ = io.WriteString(answer, "ready\n")
+	if why := w.app.Law().Refused; why != "" {
+		_, _ = io.WriteString(answer, "law refused, the law in force stays: see caregate work list\n")
+	}
 }

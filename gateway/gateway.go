@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"caregate/adapters"
@@ -87,7 +88,7 @@ type Hooks interface {
 type Options struct {
 	Ledger       *ledger.Ledger
 	Schedule     queue.Schedule
-	Policy       *policy.Engine
+	Policy       *policy.Engine // the law at the start; Govern replaces it
 	Labeler      *policy.Labeler
 	Partners     []Partner
 	Routes       []Route
@@ -108,6 +109,7 @@ type Gateway struct {
 	Options
 	holder   string // names this process in the gate
 	partners map[string]Partner
+	law      atomic.Pointer[policy.Engine]
 	sends    sends
 	children stripes
 	forms    forms
@@ -133,6 +135,7 @@ func New(o Options) (*Gateway, error) {
 	if o.Ledger == nil || o.Policy == nil || o.Labeler == nil || o.Zone == nil || o.Now == nil {
 		return nil, errors.New("gateway needs a ledger, a policy engine, a labeler, a zone and a clock")
 	}
+	g.law.Store(o.Policy)
 	return g, nil
 }
 

@@ -39,6 +39,7 @@ type verdict struct {
 	SHA256    string          `json:"sha256,omitempty"` // of the rendered bytes
 	epochs    map[string]int64
 	digest    string
+	law       *policy.Engine // that decided
 	encoded   adapters.Encoded
 }
 
@@ -83,6 +84,9 @@ func (g *Gateway) release(ctx context.Context, a *asked, record func(context.Con
 	if err := g.render(a, v); err != nil {
 		return adapters.Permit{}, v, err
 	}
+	if g.law.Load() != v.law {
+		return adapters.Permit{}, v, errLawChanged
+	}
 	released, err := record(ctx, v)
 	if err != nil {
 		return adapters.Permit{}, v, err
@@ -93,7 +97,7 @@ func (g *Gateway) release(ctx context.Context, a *asked, record func(context.Con
 
 // decide asks the policy about every resource that the route carries.
 func (g *Gateway) decide(ctx context.Context, a *asked) (*verdict, error) {
-	v := &verdict{Purpose: a.route.Purpose, Recipient: a.route.To, AsOf: g.Now()}
+	v := &verdict{Purpose: a.route.Purpose, Recipient: a.route.To, AsOf: g.Now(), law: g.law.Load()}
 	inputs, epoch, err := g.Ledger.Inputs(ctx, a.child)
 	if err != nil {
 		return v, err
@@ -102,7 +106,10 @@ func (g *Gateway) decide(ctx context.Context, a *asked) (*verdict, error) {
 	v.OffRoute = offRoute(a.bundle, a.route.Content)
 	g.Labeler.Label(a.bundle)
 	request := g.request(a, inputs, v.AsOf)
-	v.Decision = g.Policy.Decide(ctx, request)
+	v.Decision = v.law.Decide(ctx, request)
+	if g.law.Load() != v.law {
+		return v, errLawChanged
+	}
 	v.digest = digest(v.Decision.Digest(), a.route)
 	for _, r := range v.Decision.Resources {
 		if r.Withheld {

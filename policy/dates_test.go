@@ -22,7 +22,11 @@ type datedRow struct {
 // the day it begins, its last day and the day after: it is law exactly between its dates.
 func TestRowsAtTheirDates(t *testing.T) {
 	t.Parallel()
-	src, err := readSource(Bundles(), []string{"us", "us-il", "us-nj"})
+	files, err := ReadFiles(Bundles())
+	if err != nil {
+		t.Fatal(err)
+	}
+	src, err := readSource(files, []string{"us", "us-il", "us-nj"})
 	if err != nil {
 		t.Fatal(err)
 	}

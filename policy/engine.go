@@ -45,38 +45,68 @@ const (
 
 // Engine is compiled law, immutable and safe for concurrent use. A new revision is a new Engine.
 type Engine struct {
-	query    rego.PreparedEvalQuery
-	law      *law
-	decide   time.Duration
-	revision map[string]string
-	answers  *cache
+	query         rego.PreparedEvalQuery
+	law           *law
+	decide        time.Duration
+	revision      map[string]string
+	answers       *cache
+	files         Files          // of the bundles, without cases
+	jurisdictions map[string]any // whose law is loaded
 }
 
 // entryPoint is the one rule that Go asks for.
 const entryPoint = "data.caregate.decision.result"
 
-// Load compiles the named bundles of the tree ("core" is always part), allowing only pure
-// builtins, and runs their embedded tests. Any failure is an error, and the caller keeps the
-// Engine that it has.
+// Load reads a tree, then does as Files.Load.
 func Load(ctx context.Context, tree fs.FS, names []string, at Limits) (*Engine, error) {
-	src, err := readSource(tree, names)
+	files, err := ReadFiles(tree)
 	if err != nil {
 		return nil, err
+	}
+	return files.Load(ctx, names, at)
+}
+
+// Load compiles the named bundles ("core" is always part), allowing only pure builtins, runs
+// their embedded tests, and decides the golden cases of jurisdictions whose law they are. Any
+// failure is an error, and the caller keeps the Engine that it has.
+func (f Files) Load(ctx context.Context, names []string, at Limits) (*Engine, error) {
+	ctx, cancel := context.WithTimeout(ctx, orDefault(at.Test, DefaultTest))
+	defer cancel()
+	e, src, err := f.compile(ctx, names, at)
+	if err != nil {
+		return nil, err
+	}
+	found, err := src.test(ctx)
+	if err == nil {
+		err = found.runCases(ctx, e, f)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := found.Err(); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// compile makes an Engine that nothing has tried yet.
+func (f Files) compile(ctx context.Context, names []string, at Limits) (*Engine, *source, error) {
+	src, err := readSource(f, names)
+	if err != nil {
+		return nil, nil, err
 	}
 	law, err := newLaw(src.data)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, orDefault(at.Test, DefaultTest))
-	defer cancel()
 	query, err := prepare(ctx, src)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := runTests(ctx, src); err != nil {
-		return nil, err
-	}
-	return &Engine{query: query, law: law, decide: orDefault(at.Decide, DefaultDecide), revision: src.revisions, answers: &cache{}}, nil
+	return &Engine{
+		query: query, law: law, decide: orDefault(at.Decide, DefaultDecide), revision: src.revisions, answers: &cache{},
+		files: src.files, jurisdictions: table(src.data["jurisdictions"]),
+	}, src, nil
 }
 
 func orDefault(d, fallback time.Duration) time.Duration {
@@ -93,6 +123,9 @@ func (e *Engine) Revision() map[string]string {
 	maps.Copy(out, e.revision)
 	return out
 }
+
+// Files are the bundles that the Engine was made of, without golden cases.
+func (e *Engine) Files() Files { return e.files }
 
 func prepare(ctx context.Context, src *source) (rego.PreparedEvalQuery, error) {
 	compiler, err := src.compile()

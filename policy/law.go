@@ -36,7 +36,7 @@ func newLaw(data map[string]any) (*law, error) {
 		l.obligations[id] = phase
 	}
 	days := map[string]bool{}
-	for _, name := range []string{"rules", "notices", "minor_consent"} {
+	for _, name := range datedTables {
 		if err := windows(data[name], name, days); err != nil {
 			return nil, err
 		}

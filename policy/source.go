@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -19,6 +18,7 @@ import (
 
 // source is the text of some bundles: rules, tests of rules, and data.
 type source struct {
+	files     Files                  // that it was read from
 	modules   map[string]*ast.Module // without tests
 	tests     map[string]*ast.Module
 	data      map[string]any // the document data.caregate
@@ -27,49 +27,62 @@ type source struct {
 
 const coreBundle = "core"
 
-func readSource(tree fs.FS, names []string) (*source, error) {
-	s := &source{modules: map[string]*ast.Module{}, tests: map[string]*ast.Module{}, data: map[string]any{}, revisions: map[string]string{}}
-	all := append([]string{coreBundle}, names...)
-	slices.Sort(all)
-	for _, name := range slices.Compact(all) {
-		if err := s.bundle(tree, name); err != nil {
+func readSource(files Files, names []string) (*source, error) {
+	s := &source{files: Files{}, modules: map[string]*ast.Module{}, tests: map[string]*ast.Module{}, data: map[string]any{}, revisions: map[string]string{}}
+	for _, name := range withCore(names) {
+		if err := s.bundle(files, name); err != nil {
 			return nil, fmt.Errorf("law bundle %q: %w", name, err)
 		}
 	}
 	return s, nil
 }
 
-// bundle reads one directory: .manifest, data.yaml, *.rego and *_test.rego.
-func (s *source) bundle(tree fs.FS, name string) error {
-	files, err := fs.ReadDir(tree, name)
-	if err != nil {
-		return err
+func withCore(names []string) []string {
+	all := append([]string{coreBundle}, names...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// bundle reads one folder: .manifest, data.yaml, *.rego and *_test.rego.
+func (s *source) bundle(files Files, name string) error {
+	own := files.in(name)
+	if len(own) == 0 {
+		return fmt.Errorf("there is no such folder")
 	}
-	hash := sha256.New()
 	revision := ""
-	for _, f := range files {
-		text, err := fs.ReadFile(tree, path.Join(name, f.Name()))
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(hash, "%s %d\n%s", f.Name(), len(text), text)
+	for _, base := range own {
+		text := files[path.Join(name, base)]
+		s.files[path.Join(name, base)] = text
+		var err error
 		switch {
-		case f.Name() == ".manifest":
+		case base == ".manifest":
 			revision, err = manifestRevision(text)
-		case f.Name() == "data.yaml":
+		case base == "data.yaml":
 			err = s.merge(text)
-		case strings.HasSuffix(f.Name(), ".rego"):
-			err = s.module(path.Join(name, f.Name()), string(text))
+		case strings.HasSuffix(base, ".rego"):
+			err = s.module(path.Join(name, base), string(text))
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", f.Name(), err)
+			return fmt.Errorf("%s: %w", base, err)
 		}
 	}
 	if revision == "" {
 		return fmt.Errorf(".manifest: a revision is required")
 	}
-	s.revisions[name] = revision + "+" + hex.EncodeToString(hash.Sum(nil))[:12]
+	s.revisions[name] = revision + "+" + contentHash(files, name)
 	return nil
+}
+
+// contentHash tells a bundle from another of the same revision. A signature is not part: who
+// signs the same law again makes no other law.
+func contentHash(files Files, name string) string {
+	hash := sha256.New()
+	for _, base := range files.in(name) {
+		if text := files[path.Join(name, base)]; base != signaturesFile {
+			fmt.Fprintf(hash, "%s %d\n%s", base, len(text), text)
+		}
+	}
+	return hex.EncodeToString(hash.Sum(nil))[:12]
 }
 
 func manifestRevision(text []byte) (string, error) {

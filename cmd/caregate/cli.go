@@ -26,6 +26,7 @@ type cli struct {
 	Raw       rawCmd       `cmd:"" help:"Write the received bytes of a message to stdout; the reading is audited."`
 	Work      workCmd      `cmd:"" help:"See and settle what waits for a person."`
 	Authority authorityCmd `cmd:"" help:"Say who may consent for a child."`
+	Policy    policyCmd    `cmd:"" help:"Test, check and sign law."`
 	Consent   consentCmd   `cmd:"" help:"Try consents and law on written cases."`
 	Child     childCmd     `cmd:"" help:"Correct whose message it is."`
 	Verify    verifyCmd    `cmd:"" help:"Check the audit chains; the first bad row is named."`

@@ -1,0 +1,233 @@
+package config
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"caregate/ledger"
+	"caregate/policy"
+)
+
+// LawStatus says which law decides, and which was refused.
+type LawStatus struct {
+	Revision    map[string]string `json:"revision"` // bundle -> revision in force
+	Since       time.Time         `json:"since"`
+	Activations int               `json:"activations"`       // since the start
+	Refusals    int               `json:"refusals"`          // since the start
+	Refused     string            `json:"refused,omitempty"` // why the law on disk is not in force; "" while it is
+	RefusedAt   time.Time         `json:"refusedAt,omitzero"`
+}
+
+// lawState is what the App remembers of law. tried is the hash of what was last read, so that
+// the same broken law is tried and reported once.
+type lawState struct {
+	mu     sync.Mutex
+	status LawStatus
+	tried  string
+}
+
+// Law says which law decides, and which was refused.
+func (a *App) Law() LawStatus {
+	a.lawState.mu.Lock()
+	defer a.lawState.mu.Unlock()
+	return a.lawState.status
+}
+
+// lawFor is the law of a configuration that is being built. Where it cannot come into force,
+// the law that decided before goes on, provided that it is of the same bundles: at a reload
+// that of the previous generation, at a start the last that was activated.
+func (a *App) lawFor(ctx context.Context, c Config, previous *generation) (*policy.Engine, error) {
+	own, base, err := c.law()
+	tried := lawHash(own, base, c.Site.Law)
+	if previous != nil && err == nil && tried == a.lawState.hash() && slices.Equal(previous.config.Site.Law, c.Site.Law) {
+		return previous.engine, nil
+	}
+	var engine *policy.Engine
+	if err == nil {
+		engine, err = a.tryLaw(ctx, c, own, base)
+	}
+	if err == nil {
+		return engine, a.activated(ctx, engine, own, tried)
+	}
+	a.refused(ctx, err, tried)
+	switch {
+	case previous != nil && slices.Equal(previous.config.Site.Law, c.Site.Law):
+		return previous.engine, nil
+	case previous == nil && c.Site.LawFrom != nil:
+		if last, lastErr := a.lastLaw(ctx, c, base); lastErr == nil {
+			a.options.Log.Warn("the last law that was activated decides", slog.Any("law", last.Revision()))
+			a.lawState.inForce(last, tried, a.options.Now())
+			return last, nil
+		}
+	}
+	return nil, err
+}
+
+func (s *lawState) hash() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tried
+}
+
+func lawHash(own, base policy.Files, names []string) string {
+	return own.Hash() + base.Hash() + fmt.Sprint(names)
+}
+
+// tryLaw does all that comes before an activation: signatures, checks, tests, golden cases.
+func (a *App) tryLaw(ctx context.Context, c Config, own, base policy.Files) (*policy.Engine, error) {
+	verifier, err := c.lawVerifier()
+	if err != nil {
+		return nil, err
+	}
+	return own.Activate(ctx, base, c.Site.Law, verifier, policy.Limits{})
+}
+
+// activated keeps the bytes of the law, so that its decisions can be replayed, and records it.
+// Law that cannot be kept does not decide.
+func (a *App) activated(ctx context.Context, e *policy.Engine, own policy.Files, tried string) error {
+	if err := a.keepLaw(e); err != nil {
+		return fmt.Errorf("the law cannot be kept for replay: %w", err)
+	}
+	a.lawState.inForce(e, tried, a.options.Now())
+	if maps.Equal(a.lastActive().Law, e.Revision()) {
+		return a.settleLawWork(ctx) // a restart, or a command beside it, changes nothing
+	}
+	if err := a.nowActive(e, own.Bundles()); err != nil {
+		return err
+	}
+	body, _ := json.Marshal(map[string]map[string]string{"law": e.Revision()})
+	if err := a.ledger.Log(ctx, ledger.Event{Kind: "law-activated", Partner: OperatorID, Outcome: "0", Body: body}); err != nil {
+		return err
+	}
+	a.options.Log.Info("law activated", slog.Any("law", e.Revision()))
+	return a.settleLawWork(ctx)
+}
+
+func (s *lawState) inForce(e *policy.Engine, tried string, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tried = tried
+	s.status.Activations++
+	s.status.Revision, s.status.Since = e.Revision(), now
+	s.status.Refused, s.status.RefusedAt = "", time.Time{}
+}
+
+// workLawRefused is a work item that the next activation settles.
+const workLawRefused = "law-refused"
+
+// refused says everywhere why law did not come into force: log, audit, work list, readiness.
+func (a *App) refused(ctx context.Context, why error, tried string) {
+	s := &a.lawState
+	s.mu.Lock()
+	again := s.tried == tried && s.status.Refused == why.Error()
+	s.tried = tried
+	s.status.Refusals++
+	s.status.Refused, s.status.RefusedAt = why.Error(), a.options.Now()
+	s.mu.Unlock()
+	if again {
+		return
+	}
+	a.options.Log.Error("law refused, the law in force stays", slog.String("problem", why.Error()))
+	body, _ := json.Marshal(map[string]string{"problem": why.Error()})
+	err := a.ledger.Log(ctx, ledger.Event{Kind: workLawRefused, Partner: OperatorID, Outcome: "8", Body: body})
+	if settled := a.settleLawWork(ctx); err == nil {
+		err = settled
+	}
+	if err == nil {
+		_, err = a.ledger.AddWork(ctx, ledger.NewWork{
+			Kind: workLawRefused, Owner: OperatorID,
+			Remedy: "law was refused and does not decide: " + why.Error() + "; correct it, and it is tried again by itself",
+		}, "", "")
+	}
+	if err != nil {
+		a.options.Log.Error("the refusal of law is not recorded", slog.Any("error", err))
+	}
+}
+
+// settleLawWork closes the items about law that was refused before.
+func (a *App) settleLawWork(ctx context.Context) error {
+	open, err := a.ledger.WorkItems(ctx, ledger.WorkOpen)
+	for _, w := range open {
+		if w.Kind == workLawRefused {
+			if settled := a.ledger.ResolveWork(ctx, w.ID, "other law was tried", nil); !errors.Is(settled, ledger.ErrStale) {
+				err = errors.Join(err, settled)
+			}
+		}
+	}
+	return err
+}
+
+// ReloadLaw reads the law again and puts it in force when nothing is wrong with it; otherwise
+// the law in force stays, and the error says why. The same law is not tried twice. It returns
+// when nothing decided by the old law can still leave.
+func (a *App) ReloadLaw(ctx context.Context) error {
+	a.reload.Lock()
+	defer a.reload.Unlock()
+	g := a.current.Load()
+	if a.ended {
+		return errEnding
+	}
+	own, base, err := g.config.law()
+	tried := lawHash(own, base, g.config.Site.Law)
+	if err == nil && tried == a.lawState.hash() {
+		return a.standing()
+	}
+	var engine *policy.Engine
+	if err == nil {
+		engine, err = a.tryLaw(ctx, g.config, own, base)
+	}
+	if err == nil {
+		err = a.activated(ctx, engine, own, tried)
+	}
+	if err != nil {
+		a.refused(ctx, err, tried)
+		return err
+	}
+	g.engine = engine
+	g.gateway.Govern(ctx, engine)
+	return nil
+}
+
+// standing answers for law that was tried before.
+func (a *App) standing() error {
+	if why := a.Law().Refused; why != "" {
+		return errors.New(why)
+	}
+	return nil
+}
+
+var errEnding = errors.New("the gateway is ending")
+
+// watchLaw looks at the law on disk until the context ends. What changes is tried once it has
+// been the same at two looks: files that are still being copied are not law yet.
+func (a *App) watchLaw(ctx context.Context) {
+	seen := a.lawState.hash()
+	for {
+		c := a.current.Load().config
+		poll := 10 * time.Second
+		if c.Site.LawFrom != nil {
+			poll = c.Site.LawFrom.Poll
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(poll):
+		}
+		if c.Site.LawFrom == nil {
+			continue
+		}
+		own, base, _ := c.law() // what cannot be read is tried too, and refused with its reason
+		now := lawHash(own, base, c.Site.Law)
+		if now == seen && now != a.lawState.hash() {
+			_ = a.ReloadLaw(context.WithoutCancel(ctx)) // it says itself why it refuses
+		}
+		seen = now
+	}
+}
