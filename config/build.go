@@ -86,7 +86,7 @@ func (a *App) gateway(g *generation) (*gateway.Gateway, error) {
 func (a *App) pipeline(c Config) gateway.Options {
 	d := c.Site.Delivery
 	o := gateway.Options{
-		Ledger: a.ledger, Schedule: a.schedule, Assigners: identity.Assigners{}, Jurisdiction: c.Site.Jurisdiction, Implicit: c.Site.Implicit,
+		Ledger: a.ledger, Schedule: a.schedule, Assigners: identity.Assigners{}, Jurisdiction: c.Site.Jurisdiction, Implicit: c.Site.Implicit, AskWitness: c.Site.WitnessForms,
 		Now: a.options.Now, Log: a.options.Log, Workers: d.Workers, SendTimeout: d.SendTimeout,
 		Backoff: gateway.Backoff{First: d.FirstRetry, Cap: d.LongestRetry},
 	}

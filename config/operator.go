@@ -16,7 +16,7 @@ func operator() gateway.Partner {
 		Codecs: map[string]adapters.Codec{gateway.ProtocolOperator: fhirrest.Codec{}},
 		Asserts: map[gateway.Assertion]bool{
 			gateway.AssertIdentity: true, gateway.AssertConsent: true, gateway.AssertAuthority: true,
-			gateway.AssertCustody: true, gateway.AssertOrder: true, gateway.AssertLabel: true,
+			gateway.AssertCustody: true, gateway.AssertOrder: true, gateway.AssertMinorStatement: true, gateway.AssertLabel: true,
 		},
 	}
 }

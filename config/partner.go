@@ -17,7 +17,9 @@ type Partner struct {
 	// Organization is who the partner is to the law; no message can change it.
 	Organization Organization `yaml:"organization"`
 	// Asserts lists what the partner may state so that it enters decisions; by default nothing.
-	Asserts []string `yaml:"asserts" enum:"identity,consent,authority,custody,order,label"`
+	// authority is for everything about the child's guardians and legal state; custody (with
+	// placement, joint consent, emancipation, flags), order and minor-statement are parts of it.
+	Asserts []string `yaml:"asserts" enum:"identity,consent,authority,custody,order,minor-statement,label"`
 	// Duplicates says what happens when a control id comes again.
 	Duplicates Duplicates `yaml:"duplicates"`
 	// Reads is the purpose of use (v3-ActReason) of the partner's FHIR reads; empty refuses reads.

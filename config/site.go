@@ -13,6 +13,9 @@ type Site struct {
 	// Implicit is what holds where no usable consent is on file: deny, or basic-normal,
 	// which lets clinicians read normal records for treatment (IHE PCF).
 	Implicit string `yaml:"implicit" enum:"deny,basic-normal" default:"deny"`
+	// WitnessForms has mental-health forms in Illinois name who witnessed the signature
+	// (740 ILCS 110/5(a)): one that does not permits nothing.
+	WitnessForms bool `yaml:"witnessForms"`
 	// Law names the bundles that decide, all of which have to agree.
 	Law []string `yaml:"law" required:"true"`
 	// LawFrom says where bundles come from beside those that are built in; docs/law.md tells how to change law.

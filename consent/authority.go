@@ -47,6 +47,14 @@ func (a *Authority) take(part *fhir.Node) {
 		a.End = part.Get("valueDate").Text()
 	case "evidence":
 		a.Evidence = reference(part.Get("valueReference"))
+	case "sha256":
+		a.Origin.SHA256 = part.Get("valueString").Text()
+	case "witness":
+		a.Origin.Witness = part.Get("valueString").Text()
+	case "by":
+		a.Origin.By = part.Get("valueString").Text()
+	case "received":
+		a.Origin.Received = part.Get("valueDateTime").Text()
 	}
 }
 
@@ -92,12 +100,19 @@ func (r *Request) holds(holder string, domains []string, at time.Time) bool {
 			return false
 		}
 	}
-	return holder != ""
+	return holder != "" && !r.excluded(holder, at)
 }
 
-func (r *Request) zone() *time.Location {
-	if r.Zone == nil {
+// InForce reports whether the authority is on at an instant, for whatever domain.
+func (a *Authority) InForce(at time.Time, zone *time.Location) bool {
+	return inForce(a.Start, a.End, at, zoneOr(zone), false)
+}
+
+func (r *Request) zone() *time.Location { return zoneOr(r.Zone) }
+
+func zoneOr(zone *time.Location) *time.Location {
+	if zone == nil {
 		return time.UTC
 	}
-	return r.Zone
+	return zone
 }

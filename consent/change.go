@@ -20,6 +20,9 @@ func (e *evaluation) nextChange() time.Time {
 	for _, a := range e.req.Authorities {
 		considerDays(a.Start, a.End, e.zone, consider)
 	}
+	for _, s := range e.req.Statements {
+		considerDays(s.Start, s.End, e.zone, consider)
+	}
 	for _, o := range e.req.Child.CourtOrders {
 		considerDays(o.Start, o.End, e.zone, consider)
 	}

@@ -17,6 +17,7 @@ type directive struct {
 	dateTime     date
 	performers   []string
 	evidence     bool // source[x] or verification.verified
+	witness      string
 	root         *rule
 	fingerprint  string // policy and provision, which joint signers must share word for word
 	scoped       bool   // scope patient-privacy; any other scope says nothing about disclosure
@@ -47,6 +48,7 @@ func compile(f Filed) *directive {
 		return d
 	}
 	d.signature(n)
+	d.witnessed(f.Node)
 	d.rules(n)
 	d.fingerprint = canonical(n.Get("policy")) + canonical(n.Get("policyRule")) + canonical(n.Get("provision"))
 	return d
@@ -145,7 +147,37 @@ func (d *directive) signature(n *fhir.Node) {
 	}
 	d.evidence = n.Get("sourceAttachment").Len() > 0 || n.Get("sourceReference").Len() > 0
 	for _, v := range n.Get("verification").Items() {
-		d.evidence = d.evidence || v.Get("verified").Text() == "true"
+		if v.Get("verified").Text() != "true" {
+			continue
+		}
+		d.evidence = true
+		if with := reference(v.Get("verifiedWith")); with != "" && !slices.Contains(d.performers, with) {
+			d.witness = with
+		}
+	}
+}
+
+// ExtensionWitness on a Consent names who witnessed the signature (740 ILCS 110/5(a)).
+const ExtensionWitness = "http://systems-of-care.example/fhir/StructureDefinition/witness"
+
+// Witness returns who witnessed a Consent, by its extension or a verification; "" when nobody
+// did. Who signed it is no witness of it.
+func Witness(n *fhir.Node) string {
+	return compile(Filed{Node: n}).witness
+}
+
+func (d *directive) witnessed(n *fhir.Node) {
+	for _, ext := range n.Get("extension").Items() {
+		if ext.Get("url").Text() != ExtensionWitness {
+			continue
+		}
+		who := ext.Get("valueString").Text()
+		if who == "" {
+			who = reference(ext.Get("valueReference"))
+		}
+		if who != "" && !slices.Contains(d.performers, who) {
+			d.witness = who
+		}
 	}
 }
 

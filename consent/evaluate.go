@@ -14,6 +14,7 @@ type evaluation struct {
 	all    []*directive // of this child
 	usable []*directive
 	idle   []idle
+	carer  bool // the recipient cares for the child now
 	facts  *Facts
 }
 
@@ -30,7 +31,7 @@ func (r Request) Evaluate() Facts {
 		Age:       ageOn(r.Child.BirthDate, r.AsOf, r.zone()),
 	}
 	f.Adult = r.Child.Emancipated || f.Age >= majority
-	e := &evaluation{req: &r, zone: r.zone(), facts: &f}
+	e := &evaluation{req: &r, zone: r.zone(), facts: &f, carer: r.carer()}
 	for _, filed := range r.Consents {
 		e.file(filed.directive())
 	}
@@ -108,6 +109,7 @@ func (e *evaluation) key(it *item, found []*rule, orders []AppliedOrder) string 
 	b = strconv.AppendInt(append(b, '|'), int64(it.labels.effectiveRank()), 10)
 	b = strconv.AppendBool(append(b, '|'), it.labels.unknown)
 	b = strconv.AppendBool(append(b, '|'), e.keeps(it))
+	b = append(append(b, '|'), e.careKind(it)...)
 	for i, r := range found {
 		if r != nil { // compiled once, so its path names it
 			b = strconv.AppendInt(append(b, '|'), int64(i), 10)
@@ -136,10 +138,23 @@ func (e *evaluation) keeps(it *item) bool {
 	return it.custodian != "" && it.custodian == e.req.Recipient.Organization
 }
 
+// careKind is the type of a record where the recipient cares for the child now, "crisis-plan"
+// for one that is coded so: what a carer may have goes by kind.
+func (e *evaluation) careKind(it *item) string {
+	switch {
+	case !e.carer:
+		return ""
+	case it.crisisPlan:
+		return "crisis-plan"
+	}
+	return it.kind
+}
+
 func (e *evaluation) signature(it *item, found []*rule, orders []AppliedOrder) Signature {
 	s := Signature{
 		Patient: it.patient, Confidentiality: it.labels.confidentialityName(), Labels: it.labels.codes(),
 		UnknownLabel: it.labels.unknown, Domains: it.labels.domains(), OwnCustodian: e.keeps(it), Orders: orders,
+		Carer: e.careKind(it),
 	}
 	if it.patient == patientNone {
 		s.Kind = it.kind

@@ -28,7 +28,8 @@ type Signature struct {
 	Labels          []string // sensitivity and legal labels
 	UnknownLabel    bool
 	Domains         []string
-	OwnCustodian    bool // the recipient's organisation keeps the record
+	OwnCustodian    bool   // the recipient's organisation keeps the record
+	Carer           string // kind of record, only where the recipient cares for the child now
 	Guardian        Guardian
 	Notify          []string // guardians who may be told of an emergency release
 	JointRequired   []string
@@ -62,6 +63,7 @@ type Grant struct {
 	NamesRecords  bool // label, class, code or data
 	HasExpiry     bool
 	SameDay       bool // given on the day of the decision
+	Witnessed     bool // the form names a witness
 	Signers       []Signer
 	Joint         []string // all with authority who signed this provision, here or word for word elsewhere
 	Sound         bool     // evidence, and a signer whose authority may suffice: without it no law can permit

@@ -12,6 +12,7 @@ func (e *evaluation) grant(d *directive, r *rule, it *item, domains []string) Gr
 		HasExpiry:    w.period != nil && w.period.to != nil,
 		SameDay:      d.dateTime.start(e.zone).In(e.zone).Format("2006-01-02") == e.facts.LocalDate,
 		NotesAlone:   d.notesAlone(),
+		Witnessed:    d.witness != "",
 	}
 	if w.labels != nil {
 		g.Named = labelSet{bits: w.labels.covered(it.labels)}.codes()

@@ -19,6 +19,8 @@ type item struct {
 	dates     []*fhir.Node // date and Period elements, the most telling first
 	custodian string
 	patient   string // whose it is: patientChild, patientOther, patientNone or patientUnknown
+
+	crisisPlan bool
 }
 
 // Whose record a resource is.
@@ -66,7 +68,33 @@ func newItem(r Resource, child *Child) *item {
 		}
 	}
 	it.patient = it.whose(n, child)
+	it.crisisPlan = isCrisisPlan(n)
 	return it
+}
+
+// SystemRecordType is the project's code system of kinds of records that no standard code tells apart.
+const SystemRecordType = "http://systems-of-care.example/fhir/CodeSystem/record-type"
+
+// isCrisisPlan: a CarePlan by its category, a document by its type.
+func isCrisisPlan(n *fhir.Node) bool {
+	if n.ResourceType() == "DocumentReference" {
+		return codedCrisisPlan(n.Get("type"))
+	}
+	for _, concept := range n.Get("category").Items() {
+		if n.ResourceType() == "CarePlan" && codedCrisisPlan(concept) {
+			return true
+		}
+	}
+	return false
+}
+
+func codedCrisisPlan(concept *fhir.Node) bool {
+	for c := range codings(concept) {
+		if c == (coding{SystemRecordType, "crisis-plan"}) {
+			return true
+		}
+	}
+	return false
 }
 
 // References lists the references that stand anywhere below the node, without versions.

@@ -26,8 +26,10 @@ type Request struct {
 	Justification   string // free text of the person who breaks the glass; only its presence counts
 	LegalBasis      string // "", "mandated-report", "dispatch"
 	Resources       []Resource
-	Implicit        string // ImplicitDeny or ImplicitBasicNormal
-	LapseAtMajority bool   // a guardian's consent ends when the child comes of age
+	Implicit        string      // ImplicitDeny or ImplicitBasicNormal
+	LapseAtMajority bool        // a guardian's consent ends when the child comes of age
+	AskWitness      bool        // a form has to be witnessed where the law says so (740 ILCS 110/5(a))
+	Statements      []Statement // taken with Take
 }
 
 // The implicit policies that apply when no usable consent is on file (IHE PCF 1.1).
@@ -50,6 +52,10 @@ type Child struct {
 	Flags             []string // "address-confidential"
 	AddressAllowed    []string // recipients or organisations that may have the address
 	ResponsibleAgency string   // agency legally responsible for the child, 20 USC 1232g(b)(1)(L)
+	Carers            []string // who cares for the child now, by placement
+
+	endangering []string // whom a flag names
+	endangered  bool     // by somebody whom the flag does not name
 }
 
 // Order is a court order that restricts or authorises a disclosure.
@@ -72,6 +78,7 @@ type Authority struct {
 	Endangerment bool     // 45 CFR 164.502(g)(5): need not be treated as representative
 	Evidence     string   // reference of the document that proves it
 	Source       string   // where the gateway has it from
+	Origin       Origin
 }
 
 // Filed is one Consent as the ledger keeps it.

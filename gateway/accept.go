@@ -22,8 +22,9 @@ type inspection struct {
 	who      person
 	replaced []*fhir.Node // Patients that are old records of another one, after a merge
 	referral
-	stated   []ledger.Input // decision inputs that the partner may assert
-	asserted bool           // it said something that enters decisions, new or not
+	stated   []ledger.Input  // decision inputs that the partner may assert
+	speakers map[string]bool // the resources that state what is about somebody
+	asserted bool            // it said something that enters decisions, new or not
 	code     adapters.Code
 	issues   []adapters.Issue
 	held     *ledger.NewWork  // why a person has to look first

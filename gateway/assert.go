@@ -27,6 +27,8 @@ func (g *Gateway) assert(m *inspection) {
 			g.assertConsent(m, r)
 		case "RelatedPerson":
 			g.assertAuthority(m, r)
+		case "Patient", "DocumentReference", "Flag":
+			g.assertStatements(m, r)
 		}
 	}
 	m.asserted = len(m.stated) > 0
@@ -62,8 +64,14 @@ func (g *Gateway) assertAuthority(m *inspection, r *fhir.Node) {
 	case err != nil:
 		m.refuse(adapters.CodeBusinessRule, adapters.Issue{Location: "RelatedPerson.extension", Code: adapters.CodeBusinessRule, Text: err.Error()})
 	default:
+		for i := range found {
+			m.originate(&found[i].Origin)
+		}
 		body, _ := json.Marshal(found)
 		ended := len(found) == 0 || r.Get("active").Text() == "false"
+		if !ended {
+			m.speaks(r)
+		}
 		m.stated = append(m.stated, ledger.Input{Kind: inputAuthority, Key: r.Ref(), Body: body, Ended: ended})
 	}
 }
@@ -80,6 +88,12 @@ func (m *inspection) saidAnew() bool {
 }
 
 func withdraws(in ledger.Input) bool {
+	if in.Kind == inputStatement {
+		var s consent.Statement
+		err := json.Unmarshal(in.Body, &s)
+		s.Ended = in.Ended
+		return err == nil && s.Narrows()
+	}
 	if in.Kind != inputConsent {
 		return in.Ended
 	}

@@ -59,6 +59,7 @@ type Attempt struct {
 	Effect    string                    `json:"effect,omitempty"`
 	Law       map[string]string         `json:"law,omitempty"`
 	Consents  []string                  `json:"consents,omitempty"`
+	Facts     []Fact                    `json:"facts,omitempty"`
 	OffRoute  []string                  `json:"offRoute,omitempty"`
 	Scrubbed  []string                  `json:"scrubbed,omitempty"`
 	Missing   string                    `json:"missing,omitempty"`
@@ -150,6 +151,6 @@ func attempt(a ledger.Attempt) Attempt {
 	}
 	out.Purpose, out.Effect, out.Law, out.Consents = v.Purpose, v.Decision.Effect, v.Decision.Law, v.Decision.Consents
 	out.OffRoute, out.Scrubbed, out.Missing, out.Problem = v.OffRoute, v.Scrubbed, v.Missing, v.Problem
-	out.Resources = slices.Clone(v.Decision.Resources)
+	out.Resources, out.Facts = slices.Clone(v.Decision.Resources), v.Facts
 	return out
 }

@@ -37,7 +37,8 @@ func unreadable(child string) *fhir.Node {
 		Set("patient", fhir.NewObject().SetText("reference", child))
 }
 
-// into fills the child, the authorities and the consents of a request. An input that
+// into fills the child, the authorities, the statements and the consents of a request whose
+// instant and zone are set. An input that
 // cannot be read is not skipped: an unreadable Consent goes in as an empty one, which blocks.
 func (f facts) into(r *consent.Request, kept *forms) {
 	for _, in := range f {
@@ -48,6 +49,7 @@ func (f facts) into(r *consent.Request, kept *forms) {
 	if len(r.Child.Refs) > 0 {
 		r.Child.Ref = r.Child.Refs[0]
 	}
+	var stated []consent.Statement
 	for _, in := range f {
 		if in.Ended {
 			continue
@@ -58,9 +60,9 @@ func (f facts) into(r *consent.Request, kept *forms) {
 			_ = json.Unmarshal(in.Body, &c) // an unreadable birth date is an unknown age, which withholds
 			r.Child.BirthDate, r.Child.Flags = c.BirthDate, c.Flags
 		case inputAuthority:
-			var a []consent.Authority
-			_ = json.Unmarshal(in.Body, &a) // an unreadable authority gives nobody authority
-			r.Authorities = append(r.Authorities, a...)
+			r.Authorities = append(r.Authorities, authoritiesOf(in)...)
+		case inputStatement:
+			stated = append(stated, statementOf(in))
 		case inputConsent:
 			version := strconv.FormatInt(in.Version, 10)
 			filed, err := kept.file(in.Body, version)
@@ -70,4 +72,5 @@ func (f facts) into(r *consent.Request, kept *forms) {
 			r.Consents = append(r.Consents, filed)
 		}
 	}
+	r.Take(stated)
 }

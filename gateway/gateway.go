@@ -35,12 +35,13 @@ type Assertion string
 
 // The assertions a partner's profile may grant; the default is none.
 const (
-	AssertIdentity  Assertion = "identity"  // which identifiers are this child's; new children
-	AssertConsent   Assertion = "consent"   // Consent resources
-	AssertAuthority Assertion = "authority" // who may consent for the child
-	AssertCustody   Assertion = "custody"   // custody and placement
-	AssertOrder     Assertion = "order"     // court orders
-	AssertLabel     Assertion = "label"     // security labels that lower
+	AssertIdentity       Assertion = "identity"        // which identifiers are this child's; new children
+	AssertConsent        Assertion = "consent"         // Consent resources
+	AssertAuthority      Assertion = "authority"       // who may consent for the child
+	AssertCustody        Assertion = "custody"         // custody and placement
+	AssertOrder          Assertion = "order"           // court orders
+	AssertMinorStatement Assertion = "minor-statement" // that the minor is informed, or objects
+	AssertLabel          Assertion = "label"           // security labels that lower
 )
 
 // Partner is one registered organisation: who it is comes from here, never from a message.
@@ -96,6 +97,7 @@ type Options struct {
 	Jurisdiction string         // of every child of this gateway, "US-IL"
 	Zone         *time.Location // the children's zone: consent dates are local days
 	Implicit     string         // "deny" or "basic-normal" where no usable consent is on file
+	AskWitness   bool           // forms name a witness where the law says so
 	Now          func() time.Time
 	Log          *slog.Logger
 	Hooks        Hooks

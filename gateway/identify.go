@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"slices"
 	"strings"
 
 	"caregate/fhir"
@@ -140,12 +139,15 @@ func (g *Gateway) byReference(ctx context.Context, m *inspection, refs []string)
 	return nil
 }
 
-// authorityOver holds a message that gives somebody authority over another person than the
-// child it was identified for, or over one that it names in a way that leads nowhere.
+// authorityOver holds a message that states authority, an order or a flag about another person
+// than the child it was identified for, or about one that it names in a way that leads nowhere.
 func (g *Gateway) authorityOver(ctx context.Context, m *inspection, patient string) error {
 	for _, r := range fhir.Entries(m.decoded.Bundle) {
 		ref := r.At("patient.reference").Text()
-		if ref == patient && ref != "" || !m.gives(r.Ref()) {
+		if r.ResourceType() != "RelatedPerson" {
+			ref = r.At("subject.reference").Text()
+		}
+		if ref == patient && ref != "" || r.ResourceType() == "Patient" || !m.speakers[r.Ref()] {
 			continue
 		}
 		child, err := g.childOf(ctx, m.partner.ID, ref)
@@ -153,7 +155,7 @@ func (g *Gateway) authorityOver(ctx context.Context, m *inspection, patient stri
 			return err
 		}
 		if err != nil || child != m.who.child {
-			m.hold("identity", "the message gives authority over somebody who is not known to be this child: find out who is meant, then resolve with the child")
+			m.hold("identity", "the message states something about somebody who is not known to be this child: find out who is meant, then resolve with the child")
 			return nil
 		}
 	}
@@ -179,11 +181,6 @@ func (g *Gateway) formsStay(ctx context.Context, m *inspection) error {
 		m.who.links = append(m.who.links, ledger.Link{Term: term})
 	}
 	return nil
-}
-
-// gives reports whether the message states authority under this key.
-func (m *inspection) gives(key string) bool {
-	return slices.ContainsFunc(m.stated, func(in ledger.Input) bool { return in.Kind == inputAuthority && in.Key == key && !in.Ended })
 }
 
 // childOf resolves "Patient/id": the partner's own id first, then the ids that the identity source and this gateway gave.

@@ -36,6 +36,7 @@ type verdict struct {
 	Missing   string          `json:"missing,omitempty"`  // type the destination cannot safely lack
 	Problem   string          `json:"problem,omitempty"`  // why nothing could be rendered
 	AsOf      time.Time       `json:"asOf"`
+	Facts     []Fact          `json:"facts,omitempty"`  // in force when it was decided
 	SHA256    string          `json:"sha256,omitempty"` // of the rendered bytes
 	epochs    map[string]int64
 	digest    string
@@ -105,7 +106,9 @@ func (g *Gateway) decide(ctx context.Context, a *asked) (*verdict, error) {
 	v.epochs = map[string]int64{a.child: epoch}
 	v.OffRoute = offRoute(a.bundle, a.route.Content)
 	g.Labeler.Label(a.bundle)
+	unstated(a.bundle)
 	request := g.request(a, inputs, v.AsOf)
+	v.Facts = facts(inputs).inForce(&request)
 	v.Decision = v.law.Decide(ctx, request)
 	if g.law.Load() != v.law {
 		return v, errLawChanged
@@ -232,7 +235,7 @@ func only(bundle *fhir.Node) []byte {
 // request puts the decision inputs, the registration of the recipient and the route into one question.
 func (g *Gateway) request(a *asked, inputs facts, asOf time.Time) consent.Request {
 	r := consent.Request{
-		Jurisdiction: g.Jurisdiction, Zone: g.Zone, AsOf: asOf, Implicit: g.Implicit, LapseAtMajority: true,
+		Jurisdiction: g.Jurisdiction, Zone: g.Zone, AsOf: asOf, Implicit: g.Implicit, LapseAtMajority: true, AskWitness: g.AskWitness,
 		Action: "disclose", Purpose: a.route.Purpose, Recipient: g.partners[a.route.To].Recipient,
 	}
 	for _, res := range fhir.Entries(a.bundle) {

@@ -17,6 +17,7 @@ func input(r *consent.Request, f *consent.Facts) ast.Value {
 		"local_date", str(f.LocalDate),
 		"lapse_at_majority", flag(r.LapseAtMajority),
 		"implicit", str(r.Implicit),
+		"ask_witness", flag(r.AskWitness),
 		"usable", num(len(f.Usable)),
 		"unused", list(f.Unused, unusedTerm),
 		"unreadable", list(f.Unreadable, unusedTerm),
@@ -46,6 +47,7 @@ func child(r *consent.Request, f *consent.Facts) *ast.Term {
 		"flags", keys(c.Flags),
 		"address_allowed", keys(c.AddressAllowed),
 		"responsible_agency", str(c.ResponsibleAgency),
+		"custody", str(c.LegalStatus),
 	)
 }
 
@@ -87,6 +89,7 @@ func signature(s *consent.Signature) *ast.Term {
 		"unknown_label", flag(s.UnknownLabel),
 		"domains", texts(s.Domains),
 		"own_custodian", flag(s.OwnCustodian),
+		"carer", str(s.Carer),
 		"guardian", obj("known", flag(s.Guardian.Known), "authority", flag(s.Guardian.Authority), "endangerment", flag(s.Guardian.Endangerment)),
 		"notify", texts(s.Notify),
 		"joint_required", texts(s.JointRequired),
@@ -109,6 +112,7 @@ func grantTerm(g consent.Grant) *ast.Term {
 		"names_records", flag(g.NamesRecords),
 		"has_expiry", flag(g.HasExpiry),
 		"same_day", flag(g.SameDay),
+		"witnessed", flag(g.Witnessed),
 		"signers", list(g.Signers, signerTerm),
 		"joint", texts(g.Joint),
 	)

@@ -27,6 +27,7 @@ type Scenario struct {
 	Policy       struct {
 		Implicit        string `json:"implicit"`
 		LapseAtMajority bool   `json:"guardianConsentLapsesAtMajority"`
+		AskWitness      bool   `json:"witnessRequired"` // on forms where the law asks for one
 	} `json:"policy"`
 	Expected    ScenarioAnswer `json:"expected"`
 	Contestable bool           `json:"contestable,omitempty"`
@@ -45,6 +46,14 @@ type ScenarioPatient struct {
 	Flags             []string            `json:"flags"`
 	AddressAllowed    []string            `json:"addressAllowed"`
 	ResponsibleAgency string              `json:"legallyResponsibleAgency"`
+	Placements        []ScenarioPlacement `json:"placements"`
+}
+
+// ScenarioPlacement says who cares for the child on some days.
+type ScenarioPlacement struct {
+	Carer string `json:"carer"`
+	Start string `json:"start"`
+	End   string `json:"end"`
 }
 
 // ScenarioOrder is a court order; one without scope speaks of every record.
@@ -113,7 +122,7 @@ func (s *Scenario) Facts() (consent.Request, error) {
 		Jurisdiction: s.Jurisdiction, Zone: zone, AsOf: s.AsOf, Child: s.Patient.child(),
 		Action: s.Request.Action, Purpose: s.Request.Purpose, Recipient: s.Request.to(),
 		Emergency: s.Request.Emergency, Justification: s.Request.Justification, LegalBasis: s.Request.LegalBasis,
-		Implicit: s.Policy.Implicit, LapseAtMajority: s.Policy.LapseAtMajority,
+		Implicit: s.Policy.Implicit, LapseAtMajority: s.Policy.LapseAtMajority, AskWitness: s.Policy.AskWitness,
 	}
 	for _, g := range s.Guardians {
 		r.Authorities = append(r.Authorities, consent.Authority{
@@ -121,6 +130,7 @@ func (s *Scenario) Facts() (consent.Request, error) {
 			Start: g.Start, End: g.End, Endangerment: g.Endangerment, Source: s.ID,
 		})
 	}
+	r.Take(s.Patient.placements())
 	for _, raw := range s.Consents {
 		n, err := fhir.Parse(raw)
 		if err != nil {
@@ -153,6 +163,14 @@ func unreadable(raw json.RawMessage) (*fhir.Node, error) {
 	label := fhir.NewObject().SetText("system", "urn:unreadable").SetText("code", "unreadable")
 	return fhir.NewResource(head.ResourceType).SetText("id", head.ID).
 		Set("meta", fhir.NewObject().Set("security", fhir.NewArray(label))), nil
+}
+
+func (p *ScenarioPatient) placements() []consent.Statement {
+	var list []consent.Statement
+	for _, one := range p.Placements {
+		list = append(list, consent.Statement{Kind: consent.StatedPlacement, Persons: []string{one.Carer}, Start: one.Start, End: one.End})
+	}
+	return list
 }
 
 func (p *ScenarioPatient) child() consent.Child {

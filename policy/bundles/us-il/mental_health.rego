@@ -30,6 +30,18 @@ defect[s][g] contains {
 	not grant.same_day
 }
 
+# ... and a witness, where the site asks for it.
+defect[s][g] contains {
+	"rule": "IL-MH-03", "code": "il-mh-not-witnessed",
+	"needs": sprintf("needs %s to name who witnessed the signature", [grant.consent]),
+} if {
+	input.ask_witness
+	some s, sig in illinois_mental_health
+	in_force("IL-MH-03")
+	some g, grant in sig.grants
+	not grant.witnessed
+}
+
 # IL-MH-01: at 12 to 17 a guardian counts only if the minor is informed and does not object.
 guardian_bar[s] contains {
 	"rule": "IL-MH-01", "code": "il-minor-12-17-not-informed-or-objects",

@@ -99,3 +99,16 @@ test_guardian_flagged_has_none if {
 test_guardian_has_no_notes if {
 	code(as_guardian(facts(us, 10, {"PSYTHPN": true}, ["mental-health"], grant), {})) == {"psychotherapy-notes-need-separate-authorization"}
 }
+
+carer_asks(labels, extra) := object.union(
+	object.union(facts(us, 10, labels, ["health"], object.union(grant, {"sound": false, "evidence": false})), {"request": {"purpose": "FAMRQT"}}),
+	{"signatures": {"s0": object.union({"carer": "Condition"}, extra)}},
+)
+
+test_carer_has_the_minimum if code(carer_asks({}, {})) == {"current-carer"}
+
+test_carer_has_nothing_else if not "current-carer" in code(carer_asks({}, {"carer": "Observation"}))
+
+test_carer_without_substance_use if not "current-carer" in code(carer_asks({"SUD": true}, {}))
+
+test_carer_under_a_denial if not "current-carer" in code(carer_asks({}, {"denies": [{"consent": "c", "path": "p"}]}))
