@@ -160,11 +160,9 @@ func (d *directive) signature(n *fhir.Node) {
 // ExtensionWitness on a Consent names who witnessed the signature (740 ILCS 110/5(a)).
 const ExtensionWitness = "http://systems-of-care.example/fhir/StructureDefinition/witness"
 
-// Witness returns who witnessed a Consent, by its extension or a verification; "" when nobody
+// Witness returns who witnessed the Consent, by its extension or a verification; "" when nobody
 // did. Who signed it is no witness of it.
-func Witness(n *fhir.Node) string {
-	return compile(Filed{Node: n}).witness
-}
+func (f Filed) Witness() string { return f.directive().witness }
 
 func (d *directive) witnessed(n *fhir.Node) {
 	for _, ext := range n.Get("extension").Items() {

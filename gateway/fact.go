@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"caregate/consent"
-	"caregate/fhir"
 	"caregate/ledger"
 )
 
@@ -26,11 +25,21 @@ type Fact struct {
 // inForce lists the facts that count at the instant of a request, with their origins.
 func (f facts) inForce(r *consent.Request) []Fact {
 	var out []Fact
+	filed := r.Consents // in the order of their inputs
 	for _, in := range f {
 		if in.Ended || in.Kind == inputReference {
 			continue
 		}
 		fact := Fact{Kind: in.Kind, Key: in.Key, Version: in.Version, Message: in.Message, Received: in.At.UTC()}
+		if in.Kind == inputConsent {
+			form := filed[0]
+			filed = filed[1:]
+			fact.Evidence, fact.Witness = form.Node.At("sourceReference.reference").Text(), form.Witness()
+			if form.Node.Get("status").Text() == "active" {
+				out = append(out, fact)
+			}
+			continue
+		}
 		if fact.describe(in, r) {
 			out = append(out, fact)
 		}
@@ -55,12 +64,6 @@ func (f *Fact) describe(in ledger.InputVersion, r *consent.Request) bool {
 			}
 		}
 		return counts
-	case inputConsent:
-		node, err := fhir.Parse(in.Body)
-		if err == nil {
-			f.Evidence, f.Witness = node.At("sourceReference.reference").Text(), consent.Witness(node)
-		}
-		return err != nil || node.Get("status").Text() == "active"
 	}
 	return true
 }
