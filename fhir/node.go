@@ -238,6 +238,9 @@ type copying struct {
 }
 
 func (c *copying) count(n *Node) {
+	if n == nil {
+		return
+	}
 	c.total++
 	c.named += len(n.names)
 	c.held += len(n.members)
@@ -253,6 +256,9 @@ func (c *copying) make() *copying {
 
 // copy gives every list a capacity of its own length, so that what grows moves away from the others.
 func (c *copying) copy(n *Node) *Node {
+	if n == nil {
+		return nil
+	}
 	c.nodes = append(c.nodes, Node{kind: n.kind, text: n.text})
 	out := &c.nodes[len(c.nodes)-1]
 	if n.names != nil {

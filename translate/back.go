@@ -121,13 +121,13 @@ func (t *table) alone(r *row) bool {
 	return len(t.of(r.field)) == 1
 }
 
-// keeps tells whether a row must keep what FHIR has no code for: no other row does.
-func (t *table) keeps(r *row) bool {
+// keeps tells whether a row must keep what FHIR has no code for: no other row does here.
+func (j *job) keeps(f *frame, r *row) bool {
 	if r.way != "<>" {
 		return false
 	}
-	for i := range t.rows {
-		if o := &t.rows[i]; o != r && o.field == r.field && o.way == "<>" && o.mapName != "code" {
+	for _, o := range f.table.of(r.field) {
+		if o != r && o.way == "<>" && o.mapName != "code" && j.holds(o.when, f) {
 			return false
 		}
 	}

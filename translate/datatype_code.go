@@ -143,7 +143,7 @@ func (c *call) alternate(v value) {
 	}
 	table, _, _ := strings.Cut(c.arg(0), ".")
 	k, args := converter(cweConverter{}), []string(nil)
-	if c.arg(1) == "ID" {
+	if c.arg(1) == "ID" && len(v) <= 1 {
 		k, args = tableConverter{}, []string{table}
 	}
 	c.annotate(alternateURL, "valueCodeableConcept", k.to(c.below(c.location, args), v))
@@ -156,7 +156,7 @@ func (c *call) alternated(n *fhir.Node) value {
 		return nil
 	}
 	v := cweConverter{}.from(c.below(c.location, nil), concept)
-	if c.arg(1) == "ID" {
+	if c.arg(1) == "ID" && v.text(2) == "" {
 		v = textValue(concept.At("coding[0].code").Text())
 	}
 	if c.j.toFHIR(c.arg(0), codeIn(c.j, v, c.arg(0))) != n.Text() {

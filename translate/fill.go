@@ -79,7 +79,7 @@ func (b *builder) mapField(f *frame, r *row, root *fhir.Node) {
 		if strings.Join(group, "") == "" || r.follows() {
 			continue
 		}
-		c := b.borrow(call{f: f, args: r.args, location: b.repLocation(f, r.field, i), rep: i, keep: f.table.keeps(r)})
+		c := b.borrow(call{f: f, args: r.args, location: b.repLocation(f, r.field, i), rep: i, keep: b.keeps(f, r)})
 		n := b.convert(c, r, group)
 		choice, beside := c.choice, c.beside
 		b.idle = c
