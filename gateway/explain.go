@@ -154,3 +154,18 @@ func attempt(a ledger.Attempt) Attempt {
 	out.Resources, out.Facts = slices.Clone(v.Decision.Resources), v.Facts
 	return out
 }
+
+// Word puts the reasons of an explanation into words for an engineer or the privacy officer
+// of this gateway. What anybody else is told is made by Tell.
+func (g *Gateway) Word(e *Explanation, reader, lang string) {
+	for i := range e.Destinations {
+		for _, a := range e.Destinations[i].Attempts {
+			for j := range a.Resources {
+				rd := &a.Resources[j]
+				for k, r := range rd.Reasons {
+					rd.Reasons[k].Words = g.words.Sentence(lang, policy.Reader(reader), r, rd.Withheld || r.Code == "address-confidential")
+				}
+			}
+		}
+	}
+}

@@ -115,6 +115,7 @@ type Gateway struct {
 	sends    sends
 	children stripes
 	forms    forms
+	words    *policy.Words
 }
 
 // New checks the options and returns a Gateway that has not started.
@@ -123,6 +124,10 @@ func New(o Options) (*Gateway, error) {
 	o.Backoff = cmp.Or(o.Backoff, DefaultBackoff)
 	g := &Gateway{Options: o, partners: map[string]Partner{}, holder: ledger.NewHolder()}
 	g.sends.cancel = map[string]map[int]context.CancelCauseFunc{}
+	var err error
+	if g.words, err = policy.LoadWords(); err != nil {
+		return nil, err
+	}
 	for _, p := range o.Partners {
 		if _, twice := g.partners[p.ID]; twice {
 			return nil, fmt.Errorf("partner %q is registered twice", p.ID)

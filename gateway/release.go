@@ -22,6 +22,7 @@ type asked struct {
 	child  string
 	bundle *fhir.Node // a copy that release may change
 	out    adapters.Outbound
+	person string // "RelatedPerson/x" where a person asks and not a partner
 }
 
 // verdict is what release found, for the ledger and for explain. It holds no content.
@@ -240,6 +241,9 @@ func (g *Gateway) request(a *asked, inputs facts, asOf time.Time) consent.Reques
 	}
 	for _, res := range fhir.Entries(a.bundle) {
 		r.Resources = append(r.Resources, consent.Resource{Ref: res.Ref(), Node: res})
+	}
+	if a.person != "" {
+		r.Recipient = consent.Recipient{Ref: a.person}
 	}
 	inputs.into(&r, &g.forms)
 	return r

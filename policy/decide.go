@@ -86,6 +86,7 @@ func (e *Engine) combine(r *consent.Request, f *consent.Facts, a answer) Decisio
 	verdicts := make([]*verdict, len(r.Resources)) // by place: two records under one reference are decided apart
 	for i := range f.Signatures {
 		v := e.verdict(&f.Signatures[i], a.Signatures[signatureKey(i)])
+		v.labels, v.sensitive = f.Signatures[i].Labels, sensitive(&f.Signatures[i])
 		for _, at := range f.Signatures[i].Items {
 			verdicts[at] = v
 		}
@@ -100,6 +101,7 @@ func (e *Engine) combine(r *consent.Request, f *consent.Facts, a answer) Decisio
 	}
 	d.company(r, verdicts)
 	d.redact(r, a)
+	d.protect(e.law, verdicts)
 	d.oblige(e.law, r, verdicts)
 	return d
 }

@@ -35,10 +35,11 @@ type Decision struct {
 
 // ResourceDecision says whether one resource goes, without which elements, and why.
 type ResourceDecision struct {
-	Ref      string   `json:"ref"`
-	Withheld bool     `json:"withheld"`
-	Redact   []string `json:"redact,omitempty"` // element paths
-	Reasons  []Reason `json:"reasons"`
+	Ref       string   `json:"ref"`
+	Withheld  bool     `json:"withheld"`
+	Protected string   `json:"protected,omitempty"` // why of its being cut only the privacy officer is told: "reason", "label"; "" for none
+	Redact    []string `json:"redact,omitempty"`    // element paths
+	Reasons   []Reason `json:"reasons"`
 }
 
 // Reason is one rule that spoke, with its source and what would have changed it.
@@ -50,6 +51,7 @@ type Reason struct {
 	Consent string `json:"consent,omitempty"`
 	Path    string `json:"path,omitempty"`  // of the provision
 	Needs   string `json:"needs,omitempty"` // nearest missing item in plain words
+	Words   string `json:"words,omitempty"` // all of it, for the reader of an explanation; never in a decision
 }
 
 // Obligation is a duty that goes with a disclosure.

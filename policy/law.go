@@ -10,6 +10,7 @@ import (
 // law is the data of the bundles as far as Go reads it.
 type law struct {
 	reasons     map[string]string // code -> plain words
+	protected   map[string]bool   // reasons, and labels, of which only the privacy officer is told
 	obligations map[string]string // id -> phase
 	changes     []string          // local days on which some rule starts or stops, sorted
 	notices     map[string][]noticeText
@@ -24,9 +25,14 @@ type noticeText struct {
 // newLaw reads and checks the data: every dated row has a readable window, and no two rows
 // of one rule and jurisdiction are in force on one day.
 func newLaw(data map[string]any) (*law, error) {
-	l := &law{reasons: map[string]string{}, obligations: map[string]string{}, notices: map[string][]noticeText{}}
+	l := &law{reasons: map[string]string{}, protected: map[string]bool{}, obligations: map[string]string{}, notices: map[string][]noticeText{}}
 	for code, text := range table(data["reasons"]) {
 		l.reasons[code], _ = text.(string)
+	}
+	for _, name := range []string{"protected", "protected_labels"} {
+		for code := range table(data[name]) {
+			l.protected[code] = true
+		}
 	}
 	for id, row := range table(data["obligations"]) {
 		phase, _ := table(row)["phase"].(string)

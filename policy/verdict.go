@@ -59,6 +59,9 @@ type verdict struct {
 	stage   string
 	reasons []Reason
 	duties  []duty
+
+	labels    []string
+	sensitive bool // its labels alone forbid to tell of it
 }
 
 // verdict checks the law's answer against what Go itself knows; anything that does not fit withholds.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"strings"
 	"time"
 
@@ -12,11 +14,22 @@ type explainCmd struct {
 	store `embed:""`
 	ID    string `arg:"" optional:"" name:"id" help:"Our id, PARTNER/MSH-10, a placer number, a Bundle.identifier, or FILE:ROW."`
 	Child string `help:"List the messages of a child instead." placeholder:"SYSTEM|VALUE"`
+	For   string `enum:"engineer,officer,parent" default:"engineer" help:"In whose words: ${enum}. What a parent is told is decided like the record."`
+	Lang  string `enum:"en,es" default:"en" help:"In which language: ${enum}."`
+	To    string `help:"What this partner may be told, decided like the record and audited." placeholder:"PARTNER"`
+	As    string `help:"Which parent or guardian asks." placeholder:"RelatedPerson/ID"`
 }
 
 func (c *explainCmd) Validate() error {
-	if (c.ID == "") == (c.Child == "") {
+	switch {
+	case (c.ID == "") == (c.Child == ""):
 		return usage(errorText("give an ID or --child SYSTEM|VALUE"))
+	case (c.For == "parent") != (c.As != ""):
+		return usage(errorText("--for parent needs --as RelatedPerson/ID, and only it takes one"))
+	case c.To != "" && c.As != "":
+		return usage(errorText("--to and --as are two listeners: give one"))
+	case c.Child != "" && (c.To != "" || c.As != ""):
+		return usage(errorText("--to and --as explain one message: give an ID"))
 	}
 	return nil
 }
@@ -26,6 +39,9 @@ type errorText string
 func (e errorText) Error() string { return string(e) }
 
 func (c *explainCmd) Run(s *session) (err error) {
+	if c.To != "" || c.As != "" {
+		return c.outside(s)
+	}
 	app, err := c.look(s, "explain")
 	if err != nil {
 		return err
@@ -44,6 +60,7 @@ func (c *explainCmd) Run(s *session) (err error) {
 		if err != nil {
 			return found(err, c.ID)
 		}
+		app.Gateway().Word(&e, c.For, c.Lang)
 		stories = append(stories, e)
 	}
 	return s.answer(map[string]any{"id": c.ID, "messages": stories}, func() {
@@ -53,6 +70,31 @@ func (c *explainCmd) Run(s *session) (err error) {
 			}
 			s.tell(e)
 		}
+	})
+}
+
+// outside tells somebody who is not of this house.
+func (c *explainCmd) outside(s *session) (err error) {
+	app, err := c.change(s, "explain")
+	if err != nil {
+		return err
+	}
+	defer closing(app, &err)
+	message, err := one(s, app, c.ID)
+	if err != nil {
+		return err
+	}
+	t, err := app.Gateway().Tell(s.ctx, message, gateway.Listener{Partner: c.To, Person: c.As, Language: c.Lang})
+	if errors.Is(err, gateway.ErrListener) {
+		return usage(err)
+	} else if err != nil {
+		return found(err, c.ID)
+	}
+	return s.answer(t, func() {
+		for _, line := range t.Lines {
+			s.say("%s", line)
+		}
+		s.say("%s", t.Note)
 	})
 }
 
@@ -148,7 +190,7 @@ func (s *session) attempt(a gateway.Attempt) {
 			continue
 		}
 		for _, reason := range r.Reasons {
-			s.say("      %s", sentence(reason.Rule, reason.Cite, reason.Text, reason.Consent, reason.Needs))
+			s.say("      %s", cmp.Or(reason.Words, sentence(reason.Rule, reason.Cite, reason.Text, reason.Consent, reason.Needs)))
 		}
 	}
 	if len(a.OffRoute) > 0 {
