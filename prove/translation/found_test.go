@@ -115,7 +115,7 @@ func (s saying) says(leaf, want, text string) bool {
 	case len(nonDigit.ReplaceAllString(leaf, "")) >= 7 && nonDigit.ReplaceAllString(leaf, "") == nonDigit.ReplaceAllString(text, ""):
 		return true // a telephone number, however it is set
 	}
-	if leaf == "ISO" && strings.HasPrefix(text, "urn:oid:") || leaf == "UUID" && strings.HasPrefix(text, "urn:uuid:") {
+	if leaf == "ISO" && (strings.HasPrefix(text, "urn:oid:") || text == "http://hl7.org/fhir/sid/us-npi") || leaf == "UUID" && strings.HasPrefix(text, "urn:uuid:") {
 		return true
 	}
 	if strings.HasPrefix(text, "urn:") && strings.HasSuffix(strings.ToLower(text), ":"+strings.ToLower(leaf)) {

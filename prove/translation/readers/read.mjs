@@ -14,13 +14,19 @@ for (const name of ['profiles-types', 'profiles-resources']) {
 
 const escapes = { F: '|', S: '^', R: '~', T: '&', E: '\\', '.br': '\n' };
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 function unescape(text) {
   return text.replace(/\\([^\\]*)\\/g, (all, code) => {
     if (code in escapes) {
       return escapes[code];
     }
     if (/^X([0-9A-Fa-f]{2})+$/.test(code)) {
-      return Buffer.from(code.slice(1), 'hex').toString('utf8');
+      try {
+        return utf8.decode(Buffer.from(code.slice(1), 'hex'));
+      } catch {
+        return all; // bytes that are no text: which character was meant, nobody said
+      }
     }
     return all;
   });
