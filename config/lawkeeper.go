@@ -63,7 +63,7 @@ func (a *App) lawFor(ctx context.Context, c Config, previous *generation) (*poli
 	case previous == nil && c.Site.LawFrom != nil:
 		if last, lastErr := a.lastLaw(ctx, c, base); lastErr == nil {
 			a.options.Log.Warn("the last law that was activated decides", slog.Any("law", last.Revision()))
-			a.lawState.inForce(last, tried, a.options.Now())
+			a.lawState.resume(last, a.options.Now())
 			return last, nil
 		}
 	}
@@ -117,6 +117,13 @@ func (s *lawState) inForce(e *policy.Engine, tried string, now time.Time) {
 	s.status.Activations++
 	s.status.Revision, s.status.Since = e.Revision(), now
 	s.status.Refused, s.status.RefusedAt = "", time.Time{}
+}
+
+// resume says that law which was activated before decides while the one on disk stays refused.
+func (s *lawState) resume(e *policy.Engine, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.status.Revision, s.status.Since = e.Revision(), now
 }
 
 // workLawRefused is a work item that the next activation settles.

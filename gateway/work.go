@@ -71,6 +71,9 @@ func (g *Gateway) Resolve(ctx context.Context, id, child, note string) (adapters
 		g.wake(ctx, lanes)
 		return adapters.Ack{Code: adapters.CodeAccepted, MessageID: w.Message}, err
 	}
+	if w.Message == "" { // about the gateway itself, such as law that was refused
+		return adapters.Ack{Code: adapters.CodeAccepted}, g.Ledger.ResolveWork(ctx, id, note, []ledger.Event{event})
+	}
 	msg, err := g.Ledger.Message(ctx, w.Message)
 	if err != nil {
 		return adapters.Ack{}, err

@@ -87,6 +87,36 @@ func (t *tx) addInput(in sealedInput, message string) error {
 		in.id, in.child, in.kind, in.hash, version+1, in.ended, message, nanos(t.now), in.keyID, in.body)
 }
 
+// InputsAt returns the version of every decision input that was current at an instant, for the
+// replay of a decision recorded then.
+func (l *Ledger) InputsAt(ctx context.Context, child string, at time.Time) ([]InputVersion, error) {
+	var list []InputVersion
+	err := l.read.each(ctx, `SELECT i.id, i.kind, i.version, i.ended, i.message, i.at, i.key_id, i.body, k.wrapped
+		FROM input i LEFT JOIN data_key k ON k.id = i.key_id
+		WHERE i.child = ? AND i.at <= ? AND NOT EXISTS (SELECT 1 FROM input n
+			WHERE n.child = i.child AND n.kind = i.kind AND n.key_hash = i.key_hash AND n.version > i.version AND n.at <= ?)
+		ORDER BY i.kind, i.at, i.id`, []any{child, nanos(at), nanos(at)}, func(scan scanner) error {
+		var v InputVersion
+		var id, key string
+		var stored int64
+		var body, wrapped []byte
+		if err := scan(&id, &v.Kind, &v.Version, &v.Ended, &v.Message, &stored, &key, &body, &wrapped); err != nil {
+			return err
+		}
+		if wrapped == nil {
+			return ErrExpunged
+		}
+		v.At = instant(stored)
+		err := l.openInput(&v, child, id, key, wrapped, body)
+		list = append(list, v)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("inputs of child %s: %w", child, err)
+	}
+	return list, nil
+}
+
 // Inputs returns the current version of every decision input of a child, ended ones too,
 // and the epoch that they make up: one consistent read. They come in the order of (kind, first stored).
 func (l *Ledger) Inputs(ctx context.Context, child string) ([]InputVersion, int64, error) {
