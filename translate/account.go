@@ -113,9 +113,6 @@ func (b *builder) accountFrame(leaves []Leaf, f *frame) []Leaf {
 			carried = true
 		}
 	}
-	if carried {
-		back = b.rebuild(f)
-	}
 	b.issues = before
 	return b.classify(leaves, f, func(n, i int, leaf leafAt) (Class, string) {
 		if b.withheld(f, n) {
@@ -126,6 +123,11 @@ func (b *builder) accountFrame(leaves []Leaf, f *frame) []Leaf {
 			if s := &stands[n][k]; s.has(i, leaf) {
 				return Mapped, s.target
 			}
+		}
+		if carried {
+			issues := b.issues
+			carried, back = false, b.rebuild(f)
+			b.issues = issues
 		}
 		if back.field(n) == f.seg.field(n) {
 			return Carried, b.carriedAt(f, n)
@@ -202,11 +204,15 @@ func atoi(s string) int {
 	return n
 }
 
+// looking are the maps that look at more than their element on the way back.
+var looking = []string{"varies", "component", "order", "taskstatus", "same", "attachment"}
+
 // standing returns, by field, what the elements of a frame give back without any carrier.
 func (b *builder) standing(f *frame) map[int][]stood {
 	out := map[int][]stood{}
 	for n, marks := range f.marks {
-		for _, m := range marks {
+		for k := range marks {
+			m := &marks[k]
 			if !m.placed {
 				continue
 			}
@@ -221,8 +227,9 @@ func (b *builder) standing(f *frame) map[int][]stood {
 				continue
 			}
 			s.value = m.row.convert.from(c, m.place.bare())
+			raw := s.value.String()
+			m.gives, m.known = raw, m.place.node != nil && !slices.Contains(looking, m.row.mapName)
 			if m.row.joins() || s.value.repeats() {
-				raw := s.value.String()
 				s.rep, s.lines = -1, strings.Split(unescape(strings.NewReplacer(`\.br\`, "\n", "~", "\n").Replace(raw)), "\n")
 			}
 			out[n] = append(out[n], s)

@@ -88,7 +88,14 @@ func (j *job) backField(f *frame, n int) []string {
 		}
 		f.seg.put(n, nil)
 	}
+	return j.bestRow(f, n)
+}
+
+// bestRow returns what the first row of a field says with which all the others agree, else
+// what the first says. Where all that say anything say the same, nobody has to be asked.
+func (j *job) bestRow(f *frame, n int) []string {
 	var best []string
+	asked := false
 	for _, r := range f.table.of(n) {
 		root := j.lookup(f, r.target.resource)
 		if !r.back() || root == nil {
@@ -98,27 +105,25 @@ func (j *job) backField(f *frame, n int) []string {
 		reps := j.backRow(f, r, root)
 		f.seg.put(n, reps) // a condition may be about the field itself
 		holds := j.holds(r.when, f)
-		agreed := holds && len(reps) > 0 && (f.table.alone(r) || j.agrees(f, n, reps))
 		f.seg.put(n, nil)
-		if !holds {
-			j.issues = issues
+		if !holds || (best != nil && (len(reps) == 0 || slices.Equal(best, reps))) {
+			j.issues = issues // what a row says that is not used is no problem
 			continue
-		}
-		if agreed {
-			return reps
 		}
 		if best == nil {
 			best = reps
 			continue
 		}
-		j.issues = issues // what a row says that is not used is no problem
+		if !asked && j.agrees(f, n, best) {
+			j.issues = issues
+			return best
+		}
+		if asked = true; j.agrees(f, n, reps) {
+			return reps
+		}
+		j.issues = issues
 	}
 	return best
-}
-
-// alone tells whether a field has no other row, so that nothing can disagree with it.
-func (t *table) alone(r *row) bool {
-	return len(t.of(r.field)) == 1
 }
 
 // keeps tells whether a row must keep what FHIR has no code for: no other row does here.
@@ -174,12 +179,26 @@ func (j *job) backRow(f *frame, r *row, root *fhir.Node) []string {
 				continue
 			}
 		}
-		if v := r.convert.from(c, node).String(); v != "" {
+		v, known := f.given(r, p.node)
+		if !known {
+			v = r.convert.from(c, node).String()
+		}
+		if v != "" {
 			reps = appendReps(reps, v)
 		}
 		j.idle = c
 	}
 	return reps
+}
+
+// given returns what an element was found to give back, when its frame was looked at.
+func (f *frame) given(r *row, node *fhir.Node) (string, bool) {
+	for _, m := range f.marks[r.field] {
+		if m.known && m.row == r && m.place.node == node {
+			return m.gives, true
+		}
+	}
+	return "", false
 }
 
 // appendReps appends the repetitions of a raw field.

@@ -70,8 +70,10 @@ type mark struct {
 	rep    int // 0-based
 	row    *row
 	place  place
-	placed bool // an element stands there
-	whole  bool // one element stands for all repetitions
+	placed bool   // an element stands there
+	whole  bool   // one element stands for all repetitions
+	known  bool   // gives is known
+	gives  string // what the element gives back, raw
 }
 
 func (f *frame) bind(name string, node *fhir.Node, own bool) {
