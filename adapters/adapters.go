@@ -81,6 +81,7 @@ type Outbound struct {
 	Kind      string     // what it is about, whatever protocol it came by: "referral", "status", "details"
 	Origin    Origin
 	ReplyTo   string    // the receiver's own control id that this message answers (MSA-2); "" for none
+	BasedOn   []string  // consents that permit what is in it, for who asked about them
 	Notices   []string  // redisclosure notices that must travel with it; a codec that cannot carry them refuses
 	Created   time.Time // when the delivery was created; the only time a rendering may show
 }

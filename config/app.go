@@ -139,6 +139,10 @@ func (a *App) read(ctx context.Context, partner, typ, id string) (adapters.Permi
 	return a.Gateway().Read(ctx, partner, typ, id)
 }
 
+func (a *App) consult(ctx context.Context, q adapters.Consultation) (adapters.Permit, adapters.Ack) {
+	return a.Gateway().Consult(ctx, q)
+}
+
 // Run answers partners and delivers until the context ends, then drains within DrainTime
 // and closes everything. Listen comes before it.
 func (a *App) Run(ctx context.Context) error {

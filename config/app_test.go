@@ -202,6 +202,34 @@ func TestHTTPNeedsACredential(t *testing.T) {
 	}
 }
 
+// TestConsultationsAreServed: the service is listed for everybody and answers a credential; a
+// partner without FHIR and so without a credential has none.
+func TestConsultationsAreServed(t *testing.T) {
+	t.Parallel()
+	app := newSite(t).running()
+	if status := get(app.Addresses().HTTP, "/cds-services"); status != http.StatusOK {
+		t.Errorf("discovery: %d", status)
+	}
+	body := `{"hook":"patient-consent-consult","hookInstance":"1","context":{"patientId":[{"system":"urn:x","value":"1"}]}}`
+	for token, want := range map[string]int{"": http.StatusUnauthorized, "wrong": http.StatusUnauthorized, "synthetic-cmo": http.StatusOK} {
+		request, err := http.NewRequest(http.MethodPost, "http://"+app.Addresses().HTTP+"/cds-services/patient-consent-consult", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("Authorization", "Bearer "+token)
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if answer.StatusCode != want || want == http.StatusOK && !strings.Contains(string(text), `"cards"`) {
+			t.Errorf("token %q: %d %s", token, answer.StatusCode, text)
+		}
+	}
+}
+
 func TestDevelopmentKey(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"caregate/adapters"
+	"caregate/adapters/cdshooks"
 	"caregate/adapters/edfi"
 	"caregate/adapters/fhirrest"
 	"caregate/adapters/httpout"
@@ -27,6 +28,7 @@ type generation struct {
 	engine  *policy.Engine
 	gateway *gateway.Gateway
 	fhir    *fhirrest.Receiver
+	consult *cdshooks.Handler
 	senders map[string]adapters.Sender // by destination, "clinic.fhir"
 }
 
@@ -37,9 +39,16 @@ func (a *App) build(ctx context.Context, c Config, previous *generation) (*gener
 	if g.engine, err = a.lawFor(ctx, c, previous); err != nil {
 		return nil, fmt.Errorf("law: %w", err)
 	}
-	if g.fhir, err = a.fhirReceiver(c); err != nil {
+	credentials, err := c.credentials()
+	if err != nil {
 		return nil, err
 	}
+	if g.fhir, err = a.fhirReceiver(c, credentials); err != nil {
+		return nil, err
+	}
+	g.consult = cdshooks.New(cdshooks.Config{
+		Partner: credentials.Partner, MaxBytes: int64(c.Site.Limits.MessageBytes), MaxInFlight: c.Site.Limits.InFlight,
+	}, a.consult)
 	if g.gateway, err = a.gateway(g); err != nil {
 		g.close()
 		return nil, err
@@ -115,6 +124,7 @@ func (c Config) registered(p Partner) gateway.Partner {
 	}
 	if p.Endpoints.FHIR != nil {
 		g.Codecs[fhirrest.Protocol] = c.codec(p, "fhir")
+		g.Codecs[cdshooks.Protocol] = cdshooks.Codec{}
 	}
 	return g
 }
@@ -243,8 +253,8 @@ func (c Config) httpClient(url string, private bool, s *ClientTLS) (httpout.Conf
 
 func roots(t *tls.Config) *x509.CertPool { return t.RootCAs }
 
-// fhirReceiver makes the handler under /fhir, with the credentials of every partner.
-func (a *App) fhirReceiver(c Config) (*fhirrest.Receiver, error) {
+// credentials are the bearer tokens of every partner.
+func (c Config) credentials() (fhirrest.Credentials, error) {
 	tokens := map[string]string{}
 	for _, p := range c.Partners {
 		if p.Endpoints.FHIR == nil {
@@ -252,14 +262,19 @@ func (a *App) fhirReceiver(c Config) (*fhirrest.Receiver, error) {
 		}
 		token, err := p.Endpoints.FHIR.Token.Resolve(c.Dir, c.env)
 		if err != nil {
-			return nil, fmt.Errorf("partner %s: %w", p.ID, err)
+			return fhirrest.Credentials{}, fmt.Errorf("partner %s: %w", p.ID, err)
 		}
 		if token != "" {
 			tokens[fhirrest.HashToken(token)] = p.ID
 		}
 	}
+	return fhirrest.Credentials{Tokens: tokens}, nil
+}
+
+// fhirReceiver makes the handler under /fhir.
+func (a *App) fhirReceiver(c Config, credentials fhirrest.Credentials) (*fhirrest.Receiver, error) {
 	return fhirrest.New(fhirrest.Config{
-		Credentials: fhirrest.Credentials{Tokens: tokens}, MaxBytes: int64(c.Site.Limits.MessageBytes),
+		Credentials: credentials, MaxBytes: int64(c.Site.Limits.MessageBytes),
 		MaxInFlight: c.Site.Limits.InFlight, Software: a.options.Version,
 	}, a.accept, a.read)
 }

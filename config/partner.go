@@ -22,7 +22,7 @@ type Partner struct {
 	Asserts []string `yaml:"asserts" enum:"identity,consent,authority,custody,order,minor-statement,label"`
 	// Duplicates says what happens when a control id comes again.
 	Duplicates Duplicates `yaml:"duplicates"`
-	// Reads is the purpose of use (v3-ActReason) of the partner's FHIR reads; empty refuses reads.
+	// Reads is the purpose of use (v3-ActReason) of the partner's FHIR reads, and of its consent consultations that name none; empty refuses both.
 	Reads string `yaml:"reads"`
 	// Endpoints are the protocols that the partner speaks.
 	Endpoints Endpoints `yaml:"endpoints"`

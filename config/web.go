@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"caregate/adapters"
+	"caregate/adapters/cdshooks"
 )
 
 // The bounds of the HTTP listener; the FHIR handler has its own for bodies.
@@ -20,7 +21,7 @@ const (
 	idleTimeout    = time.Minute
 )
 
-// web is the HTTP listener of the gateway: health, and FHIR by the configuration in force.
+// web is the HTTP listener of the gateway: health, FHIR and CDS Hooks by the configuration in force.
 type web struct {
 	app      *App
 	listener net.Listener
@@ -46,6 +47,9 @@ func (a *App) web(c Config) (adapters.Receiver, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", w.healthy)
 	mux.HandleFunc("GET /readyz", w.ready)
+	consult := func(answer http.ResponseWriter, r *http.Request) { a.current.Load().consult.ServeHTTP(answer, r) }
+	mux.HandleFunc(cdshooks.Path, consult)
+	mux.HandleFunc(cdshooks.Path+"/", consult)
 	mux.HandleFunc("/", func(answer http.ResponseWriter, r *http.Request) { a.current.Load().fhir.ServeHTTP(answer, r) })
 	w.server = http.Server{
 		Handler: mux, MaxHeaderBytes: maxHeaderBytes, ReadHeaderTimeout: headerTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,

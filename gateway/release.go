@@ -78,7 +78,7 @@ func (g *Gateway) release(ctx context.Context, a *asked, record func(context.Con
 	if v.Missing != "" {
 		return adapters.Permit{}, v, errHeld
 	}
-	a.out.Bundle = redacted
+	a.out.Bundle, a.out.BasedOn = redacted, basedOn(v.Decision)
 	if a.out.Notices, err = notices(v.Decision.Obligations); err != nil {
 		v.Problem = err.Error()
 		return adapters.Permit{}, v, errDenied

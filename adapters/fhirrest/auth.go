@@ -24,9 +24,9 @@ func HashToken(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// partner authenticates a request. Where it carries a certificate and a token, both must
+// Partner authenticates a request. Where it carries a certificate and a token, both must
 // name the same partner.
-func (c Credentials) partner(r *http.Request) (string, bool) {
+func (c Credentials) Partner(r *http.Request) (string, bool) {
 	named, certified := c.byCertificate(r)
 	values := r.Header.Values("Authorization")
 	if len(values) == 0 {

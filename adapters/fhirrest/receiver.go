@@ -177,7 +177,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	_ = deadline.SetReadDeadline(time.Now().Add(headerTimeout))
 	route, found := r.match(c)
 	if !found.open {
-		partner, ok := r.config.Credentials.partner(request)
+		partner, ok := r.config.Credentials.Partner(request)
 		if !ok {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="fhir"`)
 			c.refuse(adapters.CodeUnauthenticated, "a credential of a registered partner is needed")
