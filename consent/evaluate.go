@@ -142,8 +142,8 @@ func (e *evaluation) keeps(it *item) bool {
 // for one that is coded so: what a carer may have goes by kind.
 func (e *evaluation) careKind(it *item) string {
 	switch {
-	case !e.carer:
-		return ""
+	case !e.carer || slices.ContainsFunc(it.within, func(kind string) bool { return kind != "Medication" && kind != it.kind }):
+		return "" // what it contains counts with it
 	case it.crisisPlan:
 		return "crisis-plan"
 	}

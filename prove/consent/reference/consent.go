@@ -422,6 +422,19 @@ func evident(c Object) bool {
 	return slices.ContainsFunc(objects(c["verification"]), func(v Object) bool { return v["verified"] == true })
 }
 
+// witnessed: somebody other than who signed stands on the form as its witness.
+func witnessed(c Object) bool {
+	other := func(who string) bool {
+		return who != "" && !slices.ContainsFunc(objects(c["performer"]), func(p Object) bool { return reference(p) == who })
+	}
+	if slices.ContainsFunc(objects(c["verification"]), func(v Object) bool { return v["verified"] == true && other(reference(v["verifiedWith"])) }) {
+		return true
+	}
+	return slices.ContainsFunc(objects(c["extension"]), func(e Object) bool {
+		return text(e["url"]) == "http://systems-of-care.example/fhir/StructureDefinition/witness" && (other(text(e["valueString"])) || other(reference(e["valueReference"])))
+	})
+}
+
 // named is convention 11: labels that the permit must name itself.
 func (s *scene) named(w *word, labels []string) bool {
 	reached := names(sensitivities(objects(w.rule["securityLabel"])), labels)
@@ -451,7 +464,8 @@ func (s *scene) formal(w *word, labels, domains []string) bool {
 	if s.jurisdiction == "US-IL" && slices.Contains(domains, "mental-health") {
 		given, _, _ := s.span(text(w.consent["dateTime"]))
 		sameDay := given.In(s.zone).Format(time.DateOnly) == s.now.In(s.zone).Format(time.DateOnly)
-		return toWhom && (text(object(w.rule["period"])["end"]) != "" || sameDay)
+		asked := object(s.doc["policy"])["witnessRequired"] == true
+		return toWhom && (text(object(w.rule["period"])["end"]) != "" || sameDay) && (!asked || witnessed(w.consent))
 	}
 	return true
 }

@@ -93,11 +93,7 @@ func (s *scene) plain(r Object) bool {
 	if unknownLabel(r) || len(labelsOf(r)) > 0 || rankOf(r) > rank["N"] || len(objects(r["contained"])) > 0 {
 		return false
 	}
-	return !slices.ContainsFunc(s.usable, func(c Object) bool {
-		root := object(c["provision"])
-		w := s.speak(c, root, Object{}, kindOf(c), kindOf(c), r, true)
-		return w != nil && w.kind == "deny" && (!w.root || !residual(root))
-	})
+	return !slices.ContainsFunc(s.usable, func(c Object) bool { return s.denies(c, r) })
 }
 
 func self(r Object) string { return text(r["resourceType"]) + "/" + text(r["id"]) }
@@ -173,6 +169,9 @@ func (s *scene) goes(r Object) bool {
 		if said := s.representative(labels, domains); said != "" {
 			return said == "goes"
 		}
+	}
+	if s.cares(r, labels, domains) {
+		return true
 	}
 	if len(s.usable) == 0 && !s.blocked {
 		return s.implicit(r, labels)
