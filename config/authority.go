@@ -30,7 +30,7 @@ const (
 // Ack is what the pipeline answers to something that was entered.
 type Ack = adapters.Ack
 
-// Grant is one statement of authority as an operator enters it.
+// Grant is one statement of authority on file.
 type Grant struct {
 	Holder       string   `json:"holder"`                 // "RelatedPerson/ID"
 	Relationship string   `json:"relationship,omitempty"` // v3-RoleCode; "" keeps what is on file
@@ -39,6 +39,8 @@ type Grant struct {
 	Start        string   `json:"start,omitempty"` // local dates, inclusive; "" is open
 	End          string   `json:"end,omitempty"`
 	Source       string   `json:"source,omitempty"` // the document that proves it: a file, which is kept, or a reference "DocumentReference/ID"
+
+	Origin Origin `json:"origin"`
 }
 
 // Authorities lists who may consent for a child, as filed.
@@ -46,7 +48,7 @@ func (a *App) Authorities(ctx context.Context, child string) ([]Grant, error) {
 	all, err := a.authorities(ctx, child)
 	list := make([]Grant, len(all))
 	for i, one := range all {
-		list[i] = Grant{one.Holder, one.Relationship, one.Domains, one.Basis, one.Start, one.End, one.Evidence}
+		list[i] = Grant{one.Holder, one.Relationship, one.Domains, one.Basis, one.Start, one.End, one.Evidence, one.Origin}
 	}
 	return list, err
 }
@@ -70,74 +72,23 @@ func (a *App) authorities(ctx context.Context, child string) ([]consent.Authorit
 	return list, nil
 }
 
-// AddAuthority files what a person entered, beside what the holder has already. It goes in
-// like every message and is effective when it returns.
-func (a *App) AddAuthority(ctx context.Context, child string, g Grant) (Ack, error) {
-	held, err := a.held(ctx, child, g.Holder)
-	if err != nil {
-		return Ack{}, err
-	}
-	document, reference, err := evidence(g.Source)
-	if err != nil {
-		return Ack{}, err
-	}
-	added := consent.Authority{
-		Holder: g.Holder, Relationship: g.Relationship, Domains: g.Domains, Basis: g.Basis, Start: g.Start, End: g.End, Evidence: reference,
-	}
-	return a.fileAuthority(ctx, child, append(held, added), document)
-}
-
 // EndAuthority ends what a holder has in some domains, or in all, on a day.
 func (a *App) EndAuthority(ctx context.Context, child string, g Grant) (Ack, error) {
-	held, err := a.held(ctx, child, g.Holder)
+	f, err := a.filing(ctx, child, g.Source)
 	if err != nil {
 		return Ack{}, err
 	}
-	document, _, err := evidence(g.Source)
-	if err != nil {
-		return Ack{}, err
-	}
-	ended := false
-	for i := range held {
-		if len(g.Domains) == 0 || slices.ContainsFunc(held[i].Domains, func(d string) bool { return slices.Contains(g.Domains, d) }) {
-			held[i].End, ended = g.End, true
+	for i, one := range f.held {
+		named := len(g.Domains) == 0 || slices.ContainsFunc(one.Domains, func(d string) bool { return slices.Contains(g.Domains, d) })
+		if one.Holder != g.Holder || !named {
+			continue
 		}
+		f.held[i].End, f.touched = g.End, []string{g.Holder}
 	}
-	if !ended {
+	if f.touched == nil {
 		return Ack{}, fmt.Errorf("the holder has no such authority on file: %w", ledger.ErrNotFound)
 	}
-	return a.fileAuthority(ctx, child, held, document)
-}
-
-func (a *App) held(ctx context.Context, child, holder string) ([]consent.Authority, error) {
-	if typ, id, _ := strings.Cut(holder, "/"); typ != "RelatedPerson" || id == "" {
-		return nil, errors.New("the holder has to be RelatedPerson/ID, as the consents name the person")
-	}
-	all, err := a.authorities(ctx, child)
-	return slices.DeleteFunc(all, func(one consent.Authority) bool { return one.Holder != holder }), err
-}
-
-// fileAuthority sends everything that one holder has through Accept, with the document that proves the last.
-func (a *App) fileAuthority(ctx context.Context, child string, all []consent.Authority, document *fhir.Node) (Ack, error) {
-	patient, err := a.patientOf(ctx, child)
-	if err != nil {
-		return Ack{}, err
-	}
-	person := relatedPerson(all, patient)
-	if _, err := consent.AuthorityFrom(person); err != nil {
-		return Ack{}, err
-	}
-	bundle := fhir.NewResource("Bundle").SetText("type", "transaction")
-	for _, r := range []*fhir.Node{person, document} {
-		if r != nil {
-			bundle.Add("entry", fhir.NewObject().Set("resource", r).
-				Set("request", fhir.NewObject().SetText("method", "PUT").SetText("url", r.Ref())))
-		}
-	}
-	return a.Gateway().AcceptFor(ctx, adapters.Inbound{
-		Partner: OperatorID, Protocol: gateway.ProtocolOperator, ContentType: "application/fhir+json", Interaction: "POST /",
-		Raw: bundle.JSON(), Received: a.options.Now(),
-	}, child), nil
+	return f.accept(ctx)
 }
 
 // patientOf returns a "Patient/ID" that stands for the child.
@@ -191,6 +142,14 @@ func extension(a consent.Authority) *fhir.Node {
 	}
 	if a.Evidence != "" {
 		add("evidence", "valueReference", fhir.NewObject().SetText("reference", a.Evidence))
+	}
+	for _, p := range [][2]string{{"sha256", a.Origin.SHA256}, {"witness", a.Origin.Witness}, {"by", a.Origin.By}} {
+		if p[1] != "" {
+			add(p[0], "valueString", fhir.NewString(p[1]))
+		}
+	}
+	if a.Origin.Received != "" {
+		add("received", "valueDateTime", fhir.NewString(a.Origin.Received))
 	}
 	return fhir.NewObject().SetText("url", consent.ExtensionGuardianAuthority).Set("extension", parts)
 }

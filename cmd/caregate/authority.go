@@ -2,27 +2,33 @@ package main
 
 import (
 	"fmt"
-	"time"
 
 	"caregate/config"
 )
 
 type authorityCmd struct {
-	Add  authorityAddCmd  `cmd:"" help:"File that a person has authority, with the document that proves it."`
-	End  authorityEndCmd  `cmd:"" help:"File that authority ends."`
-	List authorityListCmd `cmd:"" help:"Who has authority for a child."`
+	Add    authorityAddCmd    `cmd:"" help:"File a fact about a child: who has authority or custody, a court order, what the minor says, with the document that proves it."`
+	End    authorityEndCmd    `cmd:"" help:"File that authority, or another fact, ends."`
+	List   authorityListCmd   `cmd:"" help:"Who has authority for a child, and what else is on file."`
+	Import authorityImportCmd `cmd:"" help:"File a state's file of such facts: the whole of it, or nothing."`
 }
 
 type authorityAddCmd struct {
 	store        `embed:""`
 	Child        string   `arg:"" help:"Our id of the child, or SYSTEM|VALUE."`
-	Source       string   `required:"" help:"The document that proves it: a file, which is kept, or DocumentReference/ID."`
-	Holder       string   `required:"" help:"Who has it, as consents name the person." placeholder:"RelatedPerson/ID"`
-	Domain       []string `required:"" help:"For what: all, health, mental-health, sud, hiv, education, child-welfare, ordinary-care."`
-	Basis        string   `required:"" help:"By what right, in words."`
-	Relationship string   `help:"Relationship to the child (v3-RoleCode)."`
+	Source       string   `required:"" help:"The document that proves it: a file, which is kept and hashed, or DocumentReference/ID."`
+	Kind         string   `default:"guardian" help:"guardian, custody, order, minor-statement, joint, emancipation, placement, flag, agency or address-allowed."`
+	Holder       []string `help:"Whom it is about: the guardian, who has custody, has to sign, cares for the child, receives, is flagged." placeholder:"RelatedPerson/ID"`
+	Domain       []string `help:"For what: all, health, mental-health, sud, hiv, education, child-welfare, ordinary-care; for an order also resource types and labels."`
+	Status       string   `help:"Custody: parents, joint, sole, state-custody, state-guardian; minor-statement: informed, objects; order: restrict, authorize; flag: address-confidential, endangerment." placeholder:"CODE"`
+	Basis        string   `help:"By what right a guardian has authority, in words."`
+	Relationship string   `help:"Relationship of a guardian to the child (v3-RoleCode)."`
 	Start        string   `help:"First day, as 2026-10-27." placeholder:"DATE"`
 	End          string   `help:"Last day." placeholder:"DATE"`
+	Part2        bool     `help:"The order meets 42 CFR part 2 subpart E."`
+	Witness      string   `help:"Who witnessed the document."`
+	Received     string   `help:"When the document came in, as 2026-10-27T09:00:00-05:00; now where absent." placeholder:"INSTANT"`
+	ID           string   `name:"id" help:"Names the fact, such as the number of a court order: the same id again replaces it."`
 }
 
 func (c *authorityAddCmd) Run(s *session) (err error) {
@@ -31,13 +37,14 @@ func (c *authorityAddCmd) Run(s *session) (err error) {
 		return err
 	}
 	defer closing(app, &err)
-	ack, err := app.AddAuthority(s.ctx, child, config.Grant{
-		Holder: c.Holder, Relationship: c.Relationship, Domains: c.Domain, Basis: c.Basis, Start: c.Start, End: c.End, Source: c.Source,
-	})
+	ack, err := app.Enter(s.ctx, child, []config.Entry{{
+		Kind: c.Kind, ID: c.ID, Code: c.Status, Holders: c.Holder, Domains: c.Domain, Basis: c.Basis, Relationship: c.Relationship,
+		Start: c.Start, End: c.End, Witness: c.Witness, Received: c.Received, Part2: c.Part2,
+	}}, c.Source)
 	if err != nil {
 		return usage(err)
 	}
-	return s.acknowledged(ack, map[string]any{"child": child, "holder": c.Holder}, "filed, and effective now")
+	return s.acknowledged(ack, map[string]any{"child": child, "kind": c.Kind, "holder": list(c.Holder)}, "filed, and effective now")
 }
 
 // open opens the gateway and finds the child.
@@ -59,9 +66,17 @@ type authorityEndCmd struct {
 	store  `embed:""`
 	Child  string   `arg:"" help:"Our id of the child, or SYSTEM|VALUE."`
 	Source string   `required:"" help:"The document that proves it: a file, which is kept, or DocumentReference/ID."`
-	Holder string   `required:"" help:"Whose authority ends." placeholder:"RelatedPerson/ID"`
+	Holder string   `help:"Whose authority ends." placeholder:"RelatedPerson/ID"`
+	Key    string   `help:"Which other fact ends, as the list names it." placeholder:"KIND|WHO|ID"`
 	Domain []string `help:"For what; all that the holder has where absent."`
 	End    string   `help:"Last day; yesterday where absent, so that it has ended now." placeholder:"DATE"`
+}
+
+func (c *authorityEndCmd) Validate() error {
+	if (c.Holder == "") == (c.Key == "") {
+		return usage(errorText("give --holder RelatedPerson/ID or --key KIND|WHO|ID"))
+	}
+	return nil
 }
 
 func (c *authorityEndCmd) Run(s *session) (err error) {
@@ -71,7 +86,14 @@ func (c *authorityEndCmd) Run(s *session) (err error) {
 	}
 	defer closing(app, &err)
 	if c.End == "" {
-		c.End = time.Now().AddDate(0, 0, -1).Format(time.DateOnly)
+		c.End = app.Yesterday()
+	}
+	if c.Key != "" {
+		ack, err := app.EndStatement(s.ctx, child, c.Key, c.End, c.Source)
+		if err != nil {
+			return found(err, "this key")
+		}
+		return s.acknowledged(ack, map[string]any{"child": child, "key": c.Key, "end": c.End}, fmt.Sprintf("ended with %s, effective now", c.End))
 	}
 	ack, err := app.EndAuthority(s.ctx, child, config.Grant{Holder: c.Holder, Domains: c.Domain, End: c.End, Source: c.Source})
 	if err != nil {
@@ -99,11 +121,59 @@ func (c *authorityListCmd) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	return s.answer(map[string]any{"child": child, "authorities": all, "count": len(all)}, func() {
+	stated, err := app.Statements(s.ctx, child)
+	if err != nil {
+		return err
+	}
+	return s.answer(map[string]any{"child": child, "authorities": all, "statements": stated, "count": len(all) + len(stated)}, func() {
 		for _, a := range all {
-			s.say("%s: %s; %s; from %s to %s; evidence %s", a.Holder, list(a.Domains), orDash(a.Basis), orDash(a.Start), orDash(a.End), orDash(a.Source))
+			s.say("%s: %s; %s; from %s to %s; evidence %s%s", a.Holder, list(a.Domains), orDash(a.Basis), orDash(a.Start), orDash(a.End), orDash(a.Source), said(a.Origin))
 		}
-		s.say("%d entries", len(all))
+		for _, a := range stated {
+			s.say("%s: %s; %s; %s; from %s to %s; evidence %s%s", a.Key, orDash(a.Code), orDash(list(a.Persons)), orDash(list(a.Scope)), orDash(a.Start), orDash(a.End), orDash(a.Origin.Evidence), said(a.Origin))
+		}
+		s.say("%d entries", len(all)+len(stated))
+	})
+}
+
+// said is who said something, before whom and when.
+func said(o config.Origin) string {
+	var out string
+	for _, p := range [][2]string{{"by", o.By}, {"witness", o.Witness}, {"received", o.Received}} {
+		if p[1] != "" {
+			out += "; " + p[0] + " " + p[1]
+		}
+	}
+	return out
+}
+
+type authorityImportCmd struct {
+	store  `embed:""`
+	File   string `arg:"" help:"CSV with a header; columns as docs/consent.md has them; - for stdin."`
+	Source string `required:"" help:"The document that proves it: a file, which is kept and hashed, or DocumentReference/ID."`
+	DryRun bool   `help:"Say what is wrong or what would be filed, and file nothing."`
+}
+
+func (c *authorityImportCmd) Run(s *session) (err error) {
+	content, err := s.read(c.File)
+	if err != nil {
+		return err
+	}
+	app, err := c.change(s, "authority import")
+	if err != nil {
+		return err
+	}
+	defer closing(app, &err)
+	done, err := app.ImportAuthority(s.ctx, content, c.Source, c.DryRun)
+	if err != nil {
+		return negative(fmt.Errorf("%s: %d messages filed, nothing else:\n%w", c.File, len(done.Messages), err))
+	}
+	verb := "filed, and effective now"
+	if c.DryRun {
+		verb = "would be filed"
+	}
+	return s.answer(map[string]any{"dryRun": c.DryRun, "import": done}, func() {
+		s.say("%d rows of %d children %s", done.Rows, done.Children, verb)
 	})
 }
 

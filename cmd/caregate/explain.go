@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -171,6 +172,9 @@ func (s *session) attempt(a gateway.Attempt) {
 	if a.Effect != "" {
 		s.say("    decided: %s for purpose %s; law %s; consents %s", a.Effect, a.Purpose, law(a.Law), orDash(list(a.Consents)))
 	}
+	for _, f := range a.Facts {
+		s.say("    fact: %s", factText(f))
+	}
 	var released []string
 	for _, r := range a.Resources {
 		if !r.Withheld {
@@ -204,6 +208,17 @@ func (s *session) attempt(a gateway.Attempt) {
 			s.say("    stopped by: %s", text)
 		}
 	}
+}
+
+// factText names a fact that counted, and where it is from.
+func factText(f gateway.Fact) string {
+	text := fmt.Sprintf("%s %s version %d", f.Kind, f.Key, f.Version)
+	for _, p := range [][2]string{{"by", f.By}, {"evidence", f.Evidence}, {"witness", f.Witness}, {"message", f.Message}} {
+		if p[1] != "" {
+			text += ", " + p[0] + " " + p[1]
+		}
+	}
+	return text + ", received " + clock(f.Received)
 }
 
 func after(a gateway.Attempt) string {
