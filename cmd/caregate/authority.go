@@ -88,18 +88,18 @@ func (c *authorityEndCmd) Run(s *session) (err error) {
 	if c.End == "" {
 		c.End = app.Yesterday()
 	}
-	if c.Key != "" {
-		ack, err := app.EndStatement(s.ctx, child, c.Key, c.End, c.Source)
-		if err != nil {
-			return found(err, "this key")
-		}
-		return s.acknowledged(ack, map[string]any{"child": child, "key": c.Key, "end": c.End}, fmt.Sprintf("ended with %s, effective now", c.End))
-	}
-	ack, err := app.EndAuthority(s.ctx, child, config.Grant{Holder: c.Holder, Domains: c.Domain, End: c.End, Source: c.Source})
+	ack, err := c.file(s, app, child)
 	if err != nil {
-		return found(err, "this holder")
+		return found(err, "this holder or key")
 	}
-	return s.acknowledged(ack, map[string]any{"child": child, "holder": c.Holder, "end": c.End}, fmt.Sprintf("ended with %s, effective now", c.End))
+	return s.acknowledged(ack, map[string]any{"child": child, "holder": c.Holder, "key": c.Key, "end": c.End}, fmt.Sprintf("ended with %s, effective now", c.End))
+}
+
+func (c *authorityEndCmd) file(s *session, app *config.App, child string) (config.Ack, error) {
+	if c.Key != "" {
+		return app.EndStatement(s.ctx, child, c.Key, c.End, c.Source)
+	}
+	return app.EndAuthority(s.ctx, child, config.Grant{Holder: c.Holder, Domains: c.Domain, End: c.End, Source: c.Source})
 }
 
 type authorityListCmd struct {
@@ -172,7 +172,7 @@ func (c *authorityImportCmd) Run(s *session) (err error) {
 	if c.DryRun {
 		verb = "would be filed"
 	}
-	return s.answer(map[string]any{"dryRun": c.DryRun, "import": done}, func() {
+	return s.answer(done, func() {
 		s.say("%d rows of %d children %s", done.Rows, done.Children, verb)
 	})
 }
