@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -109,10 +110,20 @@ func (g *Gateway) ask(ctx context.Context, d ledger.Delivery, route Route) (*ask
 	return &asked{
 		route: route, child: msg.Child, bundle: bundle,
 		out: adapters.Outbound{
-			Key: keyOf(d.ID, release), ControlID: controlIDOf(d.ID, release), Event: msg.Event, Kind: string(kind), ReplyTo: origin.ControlID, Created: d.Created,
-			Origin: adapters.Origin{Partner: msg.Partner, ControlID: msg.ControlID, Placer: placerOf(bundle)},
+			Key: keyOf(d.ID, release), ControlID: controlIDOf(d.ID, release), Event: msg.Event, Kind: string(kind), ReplyTo: toldID(origin), Created: d.Created,
+			Origin: adapters.Origin{Partner: msg.Partner, ControlID: toldID(msg), Placer: placerOf(bundle)},
 		},
 	}, nil
+}
+
+// toldID is the id under which others are told of a message. Where its sender gave none, the
+// control id was computed from all of its bytes: told to somebody who may have a part of
+// them only, it would prove a guess at the rest.
+func toldID(m ledger.Message) string {
+	if m.ControlID != "" && strings.HasPrefix(m.RawSHA256, m.ControlID) {
+		return m.ID
+	}
+	return m.ControlID
 }
 
 // placerOf returns the placer number of the order, which every destination is told.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -95,17 +96,41 @@ func (g *Gateway) decisionEvent(d ledger.Delivery, v *verdict, outcome string) l
 	return ledger.Event{Kind: "AuthZ-Consent", Partner: v.Recipient, Delivery: d.ID, Message: d.Message, Outcome: outcome, Body: v.audited()}
 }
 
-// audited is what an audit entry says of a decision: which law, how much went, and the hash of what went.
+// auditedDecision is what an audit entry says of a decision: which law and rules, how much
+// went, of which types, and the hash of what went. Ids are their senders' own text and may
+// name a child, so consents stand there by a hash.
+type auditedDecision struct {
+	Decision  string            `json:"decision"`
+	Effect    string            `json:"effect"`
+	Law       map[string]string `json:"law"`
+	Purpose   string            `json:"purpose"`
+	Recipient string            `json:"recipient"`
+	Released  int               `json:"released"`
+	Withheld  int               `json:"withheld"`
+	Types     []string          `json:"types,omitempty"`
+	Basis     []string          `json:"basis,omitempty"`
+	Consents  []string          `json:"consents,omitempty"`
+	SHA256    string            `json:"sha256,omitempty"`
+}
+
 func (v *verdict) audited() []byte {
-	body, _ := json.Marshal(struct {
-		Decision  string            `json:"decision"`
-		Effect    string            `json:"effect"`
-		Law       map[string]string `json:"law"`
-		Purpose   string            `json:"purpose"`
-		Recipient string            `json:"recipient"`
-		Released  int               `json:"released"`
-		Withheld  int               `json:"withheld"`
-		SHA256    string            `json:"sha256,omitempty"`
-	}{v.Decision.ID, v.Decision.Effect, v.Decision.Law, v.Purpose, v.Recipient, len(v.Decision.Resources) - len(v.Withheld), len(v.Withheld), v.SHA256})
+	d := auditedDecision{
+		Decision: v.Decision.ID, Effect: v.Decision.Effect, Law: v.Decision.Law, Purpose: v.Purpose, Recipient: v.Recipient,
+		Released: len(v.Decision.Resources) - len(v.Withheld), Withheld: len(v.Withheld), SHA256: v.SHA256,
+	}
+	var e Disclosure
+	e.decided(v)
+	d.Basis = e.Basis
+	for _, ref := range e.What {
+		if kind, _, _ := strings.Cut(ref, "/"); !has(d.Types, kind) {
+			d.Types = append(d.Types, kind)
+		}
+	}
+	for _, c := range v.Decision.Consents {
+		ref, version, _ := strings.Cut(c, "@")
+		kind, id, _ := strings.Cut(ref, "/")
+		d.Consents = append(d.Consents, kind+"/"+opaque(kind, id)+"@"+version)
+	}
+	body, _ := json.Marshal(d)
 	return body
 }

@@ -23,6 +23,7 @@ type cli struct {
 	HL7       hl7Cmd       `cmd:"" name:"hl7" help:"Look at HL7 v2 messages."`
 
 	Explain   explainCmd   `cmd:"" help:"Tell what became of a message: who got what, what was withheld, and why."`
+	Account   accountCmd   `cmd:"" help:"Account for every disclosure of a child: when, to whom, what, why, by what right."`
 	Raw       rawCmd       `cmd:"" help:"Write the received bytes of a message to stdout; the reading is audited."`
 	Work      workCmd      `cmd:"" help:"See and settle what waits for a person."`
 	Authority authorityCmd `cmd:"" help:"Say who may consent for a child."`
