@@ -105,15 +105,21 @@ func (g *Gateway) decide(ctx context.Context, a *asked) (*verdict, error) {
 		return v, err
 	}
 	v.epochs = map[string]int64{a.child: epoch}
+	g.apply(ctx, a, v, inputs)
+	if g.law.Load() != v.law {
+		return v, errLawChanged
+	}
+	return v, v.outcome(a)
+}
+
+// apply asks the law of a verdict, at its instant, about every resource that the route carries.
+func (g *Gateway) apply(ctx context.Context, a *asked, v *verdict, inputs facts) {
 	v.OffRoute = offRoute(a.bundle, a.route.Content)
 	g.Labeler.Label(a.bundle)
 	unstated(a.bundle)
 	request := g.request(a, inputs, v.AsOf)
 	v.Facts = facts(inputs).inForce(&request)
 	v.Decision = v.law.Decide(ctx, request)
-	if g.law.Load() != v.law {
-		return v, errLawChanged
-	}
 	v.digest = digest(v.Decision.Digest(), a.route)
 	for _, r := range v.Decision.Resources {
 		if r.Withheld {
@@ -123,17 +129,21 @@ func (g *Gateway) decide(ctx context.Context, a *asked) (*verdict, error) {
 			v.Elements = append(v.Elements, r.Ref+"#"+path)
 		}
 	}
+}
+
+// outcome says whether anything of it may go.
+func (v *verdict) outcome(a *asked) error {
 	switch {
 	case v.Decision.Faulty():
 		v.Problem = faultRemedy
-		return v, errFault
+		return errFault
 	case v.Decision.Effect == policy.Deny:
-		return v, errDenied
+		return errDenied
 	}
 	if v.Missing = missingNeed(a, v.Decision); v.Missing != "" {
-		return v, errHeld
+		return errHeld
 	}
-	return v, nil
+	return nil
 }
 
 // offRoute drops the resources that a route never carries, before anything is decided

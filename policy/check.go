@@ -37,7 +37,7 @@ func (f Files) Activate(ctx context.Context, base Files, names []string, verifie
 		}
 	}
 	if problems := f.inspect(base, nil); len(problems) > 0 {
-		return nil, fmt.Errorf("%d problems, the first: %s", len(problems), problems[0])
+		return nil, problems.err()
 	}
 	return f.Over(base).Load(ctx, names, at)
 }
@@ -65,6 +65,7 @@ type lawCheck struct {
 	own, all Files
 	modules  map[string]*ast.Module // of own and base
 	tables   map[string]*lawTable   // data files of own, by bundle
+	unparsed bool                   // some rules could not be read: what they refer to is not known
 	problems Problems
 }
 
@@ -114,6 +115,7 @@ func (c *lawCheck) compile() {
 		m, err := ast.ParseModuleWithOpts(name, string(c.all[name]), ast.ParserOptions{Capabilities: capabilities(), RegoVersion: ast.RegoV1})
 		if err != nil {
 			c.rego(name, err)
+			c.unparsed = true
 			continue
 		}
 		c.modules[name] = m

@@ -135,7 +135,7 @@ func (c *lawCheck) references() {
 	}
 	for _, t := range c.tables {
 		for key := range t.doc {
-			if !read[key] {
+			if !read[key] && !c.unparsed {
 				c.report(t.file, t.line[key], "no rule reads the table %s: is its name right?", key)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Problem is one thing that is wrong with law, where, and what to do.
@@ -23,6 +24,15 @@ func (p Problem) String() string {
 
 // Problems are in the order of files and lines.
 type Problems []Problem
+
+// err says how many there are, and the first few.
+func (p Problems) err() error {
+	var lines []string
+	for _, one := range p[:min(len(p), 3)] {
+		lines = append(lines, one.String())
+	}
+	return fmt.Errorf("%d problems: %s", len(p), strings.Join(lines, "; "))
+}
 
 func (p Problems) sorted() Problems {
 	slices.SortStableFunc(p, func(a, b Problem) int {

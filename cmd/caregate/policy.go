@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"caregate/config"
 )
@@ -11,6 +14,8 @@ type policyCmd struct {
 	Test  policyTestCmd  `cmd:"" help:"Run the embedded tests of the law and the golden consent cases."`
 	Check policyCheckCmd `cmd:"" help:"Name every problem of law bundles, with file and line, before they come into force."`
 	Sign  policySignCmd  `cmd:"" help:"Sign every folder of a law directory."`
+
+	WhatIf policyWhatIfCmd `cmd:"" help:"Replay the recorded decisions under other law: what would change. Nothing is sent."`
 }
 
 type policyTestCmd struct {
@@ -89,4 +94,87 @@ func (c *policySignCmd) Run(s *session) error {
 			s.say("signed %s", name)
 		}
 	})
+}
+
+type policyWhatIfCmd struct {
+	store       `embed:""`
+	Dir         string   `arg:"" optional:"" help:"Law directory or .tar.gz, laid over the built-in law; where absent, each decision is replayed by the law that made it."`
+	Law         []string `help:"Bundles that decide; those of the configuration where absent." placeholder:"NAME"`
+	At          string   `help:"Decide for this day or instant instead of that of each decision." placeholder:"DATE"`
+	Child       string   `help:"Only decisions about this child, our id or SYSTEM|VALUE." placeholder:"CHILD"`
+	Destination string   `help:"Only decisions about this destination." placeholder:"PARTNER.ENDPOINT"`
+}
+
+func (c *policyWhatIfCmd) Run(s *session) (err error) {
+	q := config.WhatIf{Law: c.Dir, Bundles: c.Law, Destination: c.Destination, Operator: person()}
+	app, err := c.replay(s)
+	if err != nil {
+		return err
+	}
+	defer closing(app, &err)
+	if q.At, err = app.Instant(c.At); err != nil {
+		return usage(err)
+	}
+	if c.Child != "" {
+		if q.Child, err = app.Gateway().Child(s.ctx, c.Child); err != nil {
+			return found(err, "this child")
+		}
+	}
+	answer, err := app.WhatIf(s.ctx, q)
+	if err != nil {
+		return s.lawError(err, cmp.Or(c.Dir, c.Data))
+	}
+	err = s.answer(answer, func() { s.tellWhatIf(answer) })
+	if err == nil && answer.Reproduced < answer.Decisions && c.Dir == "" && c.At == "" {
+		return negative(nil) // the past does not replay to the same answers
+	}
+	return err
+}
+
+func (s *session) tellWhatIf(a config.WhatIfAnswer) {
+	for _, r := range a.Changes {
+		s.say("%s to %s, decided %s for child %s: %s, would be %s", r.Message, r.Destination, clock(r.AsOf), r.Child, r.Was, r.Is)
+		for _, change := range r.Released {
+			s.say("  would go:   %s%s", tellChange(change.Resource, change.Element), tellRule(change.Rule, change.Code, change.Cite))
+		}
+		for _, change := range r.Withheld {
+			s.say("  would stay: %s%s", tellChange(change.Resource, change.Element), tellRule(change.Rule, change.Code, change.Cite))
+		}
+	}
+	for _, destination := range slices.Sorted(maps.Keys(a.Destinations)) {
+		s.say("%s: %d decisions would change", destination, a.Destinations[destination])
+	}
+	s.say("%d decisions replayed, %d of them as they were recorded, %d cannot be; %d would change, for %d children: %d more would go, %d more would stay",
+		a.Decisions, a.Reproduced, a.NotReplayable, a.Changed, len(a.Children), a.Released, a.Withheld)
+}
+
+func tellChange(resource, element string) string {
+	if element != "" {
+		return resource + "#" + element
+	}
+	return resource
+}
+
+func tellRule(rule, code, cite string) string {
+	if rule == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (%s %s; %s)", rule, code, cite)
+}
+
+// replay opens the ledger with routes and registrations, to decide nothing anew.
+func (f store) replay(s *session) (*config.App, error) {
+	c, problems := config.Load(f.Config, nil)
+	if err := problems.Err(); err != nil {
+		return nil, usage(fmt.Errorf("the configuration in %s has problems:\n%w", f.Config, err))
+	}
+	o, err := f.options(s, "policy what-if")
+	if err != nil {
+		return nil, err
+	}
+	app, err := config.OpenForReplay(s.ctx, c, o)
+	if err != nil {
+		return nil, err
+	}
+	return app, s.warn(app)
 }

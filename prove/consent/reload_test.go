@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"caregate/config"
 	"caregate/gateway"
 	"caregate/ledger"
 	"caregate/prove/proof"
@@ -58,7 +59,7 @@ func (l *load) send(n int) {
 		select {
 		case <-l.stop:
 			return
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(150 * time.Millisecond):
 		}
 		id := fmt.Sprintf("C%d-%d", n, k)
 		l.sent.Add(1)
@@ -288,4 +289,39 @@ func TestBrokenLaw(t *testing.T) {
 	}
 	figure(t, 5, "broken law", tried, "activated", activated, "decisions under it", under, "referrals taken meanwhile", len(ids),
 		"released meanwhile", b.released, "lost", b.lost, "mixed", b.mixed)
+}
+
+// TestDecisionsAreReplayed: what was decided under law that is gone is decided again by it, to
+// the same answer; under the opposite law every decision turns round, and nothing is sent.
+func TestDecisionsAreReplayed(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t, "psych-clinic")
+	l := o.underLoad()
+	for _, closed := range []string{"psych-clinic-north", "psych-clinic", "psych-clinic-north"} {
+		time.Sleep(time.Second)
+		o.state(closed, "")
+		if err := o.app.ReloadLaw(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := o.audit(l.end())
+	sent := len(o.received())
+	past, err := o.app.WhatIf(t.Context(), config.WhatIf{Operator: "proof"})
+	if err != nil || past.Decisions < b.rows || past.Reproduced != past.Decisions || past.Changed != 0 || past.NotReplayable != 0 {
+		t.Errorf("replayed by its own law: %+v, %v", past, err)
+	}
+	opposite, err := o.app.WhatIf(t.Context(), config.WhatIf{Operator: "proof", Law: filepath.Join(o.dir, "law")})
+	turned := b.byLaw["closes-psych-clinic"]
+	if err != nil || opposite.Decisions != past.Decisions || opposite.Changed != turned || turned == 0 || len(opposite.Children) == 0 || len(opposite.Destinations) != 2 {
+		t.Errorf("%d of %d decisions turn round, want %d: %v, %v", opposite.Changed, opposite.Decisions, turned, opposite.Destinations, err)
+	}
+	for _, r := range opposite.Changes {
+		if (r.Is == "deny") != (r.Destination == "northside.mllp") || r.Changed() && len(r.Released) > 0 == (r.Is == "deny") {
+			t.Errorf("%s: %s would be %s", r.Destination, r.Was, r.Is)
+		}
+	}
+	if len(o.received()) != sent {
+		t.Error("a replay has sent something")
+	}
+	figure(t, 5, "decisions replayed", past.Decisions, "to the same answer", past.Reproduced, "turned round by the opposite law", opposite.Changed, "of that law's", turned)
 }
