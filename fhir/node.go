@@ -68,7 +68,25 @@ func NewObject() *Node {
 
 // NewResource returns an object whose first member is the resourceType.
 func NewResource(resourceType string) *Node {
-	return NewObject().Set("resourceType", NewString(resourceType))
+	n := &Node{kind: Object, names: make([]string, 0, 12), members: make([]*Node, 0, 12)} // few have more
+	return n.Set("resourceType", NewString(resourceType))
+}
+
+// Lead moves the members of these names to the front, in this order, and returns the object.
+func (n *Node) Lead(names ...string) *Node {
+	front := 0
+	for _, name := range names {
+		at := slices.Index(n.names, name)
+		if at < front {
+			continue
+		}
+		member := n.members[at]
+		copy(n.names[front+1:at+1], n.names[front:at])
+		copy(n.members[front+1:at+1], n.members[front:at])
+		n.names[front], n.members[front] = name, member
+		front++
+	}
+	return n
 }
 
 // Kind returns the JSON type; an absent node is Null.

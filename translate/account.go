@@ -119,8 +119,8 @@ func (b *builder) accountFrame(leaves []Leaf, f *frame) []Leaf {
 			b.report(b.location(f, n), IssueWithheld, "the profile does not let this in")
 			return Unread, ""
 		}
-		for k := range stands[n] {
-			if s := &stands[n][k]; s.has(i, leaf) {
+		for k := range stands {
+			if s := &stands[k]; s.field == n && s.has(i, leaf) {
 				return Mapped, s.target
 			}
 		}
@@ -167,6 +167,7 @@ func (b *builder) withheld(f *frame, n int) bool {
 
 // stood is what one element gives back of one repetition.
 type stood struct {
+	field  int
 	rep    int // -1 for all
 	target string
 	value  value
@@ -177,7 +178,7 @@ type stood struct {
 func (s stood) numbered(all value) []stood {
 	var out []stood
 	for i, raw := range strings.Split(all.String(), "~") {
-		out = append(out, stood{rep: i, target: s.target, value: parseValue(raw)})
+		out = append(out, stood{field: s.field, rep: i, target: s.target, value: parseValue(raw)})
 	}
 	return out
 }
@@ -207,41 +208,38 @@ func atoi(s string) int {
 // looking are the maps that look at more than their element on the way back.
 var looking = []string{"varies", "component", "order", "taskstatus", "same", "attachment"}
 
-// standing returns, by field, what the elements of a frame give back without any carrier.
-func (b *builder) standing(f *frame) map[int][]stood {
-	out := map[int][]stood{}
-	for n, marks := range f.marks {
-		for k := range marks {
-			m := &marks[k]
-			if !m.placed {
-				continue
-			}
-			c := b.borrow(call{f: f, args: m.row.args, quiet: true, field: m.row.field})
-			if last := m.row.lastName(); strings.HasSuffix(last, "[x]") {
-				c.choice = strings.TrimPrefix(m.place.name, strings.TrimSuffix(last, "[x]"))
-			}
-			c.beside = m.place.annotations()
-			s := stood{rep: m.rep, target: m.row.target.text}
-			if m.row.mapName == "numbers" || m.row.mapName == "race" {
-				out[n] = append(out[n], s.numbered(m.row.convert.from(c, m.place.bare()))...)
-				continue
-			}
-			s.value = m.row.convert.from(c, m.place.bare())
-			raw := s.value.String()
-			m.gives, m.known = raw, m.place.node != nil && !slices.Contains(looking, m.row.mapName)
-			if m.row.joins() || s.value.repeats() {
-				s.rep, s.lines = -1, strings.Split(unescape(strings.NewReplacer(`\.br\`, "\n", "~", "\n").Replace(raw)), "\n")
-			}
-			out[n] = append(out[n], s)
-			b.idle = c
+// standing returns what the elements of a frame give back without any carrier.
+func (b *builder) standing(f *frame) []stood {
+	out := make([]stood, 0, len(f.marks)+4)
+	for k := range f.marks {
+		m := &f.marks[k]
+		if !m.placed {
+			continue
 		}
+		c := b.borrow(call{f: f, args: m.row.args, quiet: true, field: m.row.field})
+		if last := m.row.lastName(); strings.HasSuffix(last, "[x]") {
+			c.choice = strings.TrimPrefix(m.place.name, strings.TrimSuffix(last, "[x]"))
+		}
+		c.beside = m.place.annotations()
+		s := stood{field: m.row.field, rep: m.rep, target: m.row.target.text}
+		if m.row.mapName == "numbers" || m.row.mapName == "race" {
+			out = append(out, s.numbered(m.row.convert.from(c, m.place.bare()))...)
+			continue
+		}
+		s.value = m.row.convert.from(c, m.place.bare())
+		raw := s.value.String()
+		m.gives, m.known = raw, m.place.node != nil && !slices.Contains(looking, m.row.mapName)
+		if m.row.joins() || s.value.repeats() {
+			s.rep, s.lines = -1, strings.Split(unescape(strings.NewReplacer(`\.br\`, "\n", "~", "\n").Replace(raw)), "\n")
+		}
+		out = append(out, s)
+		b.idle = c
 	}
-	b.silentStanding(f, out)
-	return out
+	return b.silentStanding(f, out)
 }
 
 // silentStanding adds the fields that follow from elsewhere, such as set ids.
-func (b *builder) silentStanding(f *frame, out map[int][]stood) {
+func (b *builder) silentStanding(f *frame, out []stood) []stood {
 	for i := range f.table.rows {
 		r := &f.table.rows[i]
 		root := b.lookup(f, r.target.resource)
@@ -250,9 +248,10 @@ func (b *builder) silentStanding(f *frame, out map[int][]stood) {
 			continue
 		}
 		for _, raw := range b.backRow(f, r, root) {
-			out[r.field] = append(out[r.field], stood{rep: 0, target: r.target.text, value: parseValue(raw)})
+			out = append(out, stood{field: r.field, rep: 0, target: r.target.text, value: parseValue(raw)})
 		}
 	}
+	return out
 }
 
 // carryField puts a field beside the elements that its repetitions became, each alone
@@ -295,7 +294,7 @@ func (b *builder) anchors(f *frame, n int) []mark {
 			continue
 		}
 		var marks []mark
-		for _, m := range f.marks[n] {
+		for _, m := range f.marks {
 			primitive := !m.place.inList && slices.Contains(primitives, r.mapName)
 			if m.row == r && m.place.parent != nil && (m.placed || primitive || (m.place.inList && slices.Contains(personal, r.mapName))) {
 				marks = append(marks, m)

@@ -193,8 +193,8 @@ func (j *job) backRow(f *frame, r *row, root *fhir.Node) []string {
 
 // given returns what an element was found to give back, when its frame was looked at.
 func (f *frame) given(r *row, node *fhir.Node) (string, bool) {
-	for _, m := range f.marks[r.field] {
-		if m.known && m.row == r && m.place.node == node {
+	for i := range f.marks {
+		if m := &f.marks[i]; m.known && m.row == r && m.place.node == node {
 			return m.gives, true
 		}
 	}

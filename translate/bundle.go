@@ -187,16 +187,15 @@ func (f *frame) repeatsSegment(first *frame) bool {
 // replace lets a frame share the equal resource of an earlier one; its carriers go there too.
 func (b *builder) replace(f *frame, i int, first *fhir.Node) {
 	f.bound[i].node, f.bound[i].own = first, false
-	for _, marks := range f.marks {
-		for k := range marks {
-			if marks[k].row.target.resource != f.bound[i].name {
-				continue
-			}
-			if places := marks[k].row.target.find(first); marks[k].rep < len(places) {
-				marks[k].place = places[marks[k].rep]
-			} else {
-				marks[k].place = place{parent: first, node: first}
-			}
+	for k := range f.marks {
+		m := &f.marks[k]
+		if m.row.target.resource != f.bound[i].name {
+			continue
+		}
+		if places := m.row.target.find(first); m.rep < len(places) {
+			m.place = places[m.rep]
+		} else {
+			m.place = place{parent: first, node: first}
 		}
 	}
 }
@@ -305,14 +304,7 @@ func prune(n *fhir.Node) bool {
 
 // ordered puts the members in front that readers look for first.
 func ordered(n *fhir.Node) *fhir.Node {
-	out := fhir.NewObject()
-	for _, name := range []string{"resourceType", "id", "meta", "language", "text", "contained", "extension", "identifier", "status"} {
-		out.Set(name, n.Get(name))
-	}
-	for name, child := range n.Members() {
-		out.Set(name, child)
-	}
-	return out
+	return n.Lead("resourceType", "id", "meta", "language", "text", "contained", "extension", "identifier", "status")
 }
 
 func (p *Profile) base() string { return strings.TrimSuffix(or(p.Base, DefaultBase), "/") }

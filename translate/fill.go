@@ -84,7 +84,7 @@ func (b *builder) mapField(f *frame, r *row, root *fhir.Node) {
 		choice, beside := c.choice, c.beside
 		b.idle = c
 		if n == nil && r.target.opens() {
-			f.marks[r.field] = append(f.marks[r.field], mark{rep: i, row: r, whole: true})
+			f.marks = append(f.marks, mark{rep: i, row: r, whole: true})
 			continue
 		}
 		p, ok := b.putOnce(f, r, root, n, choice, i)
@@ -104,7 +104,7 @@ func (b *builder) mapField(f *frame, r *row, root *fhir.Node) {
 		if ok = ok && (n != nil || beside != nil); ok && r.way == "<>" {
 			p.annotate(beside)
 		}
-		f.marks[r.field] = append(f.marks[r.field], mark{rep: i, row: r, place: p, placed: ok, whole: whole})
+		f.marks = append(f.marks, mark{rep: i, row: r, place: p, placed: ok, whole: whole})
 		if r.joins() {
 			return
 		}
@@ -174,7 +174,13 @@ func (j *job) typed(n *fhir.Node, code string, beside bool) *fhir.Node {
 // convert runs the datatype of a row on the first repetition, or on all of them where
 // they are lines, and names the kind of identifier that the row's slice stands for.
 func (j *job) convert(c *call, r *row, reps []string) *fhir.Node {
-	v := parseValue(reps[0])
+	room := j.room
+	j.room = nil // until this value is done with
+	if room == nil {
+		room = &roomForValue{}
+	}
+	defer func() { j.room = room }()
+	v := room.parse(reps[0])
 	if r.joins() {
 		v = nil
 		for _, rep := range reps {

@@ -24,6 +24,7 @@ type job struct {
 	wayBack   bool                                     // no Meta: the message is rebuilt as it came, not sent to a partner
 	registry  []Authority                              // see authorities
 	idle      *call                                    // room for the next call
+	room      *roomForValue                            // of the next value that is converted
 	marked    map[*fhir.Node][]string                  // the fields that the marks in a resource name
 	structure *structure                               // of the message
 }
@@ -55,7 +56,7 @@ type frame struct {
 	ordinal   int        // which of its segment under its parent, 1-based
 	number    int        // which of its segment on what carries it; 0: the ordinal or the place in the message
 	bound     []binding
-	marks     map[int][]mark // field -> what its repetitions became
+	marks     []mark // what the repetitions of its fields became
 }
 
 // binding is a name of a table and the resource or element that it stands for here.

@@ -284,8 +284,9 @@ func (b *builder) twins(f *frame) {
 
 // markTwin adds the field of the row to the mark of what the first field said.
 func (b *builder) markTwin(f *frame, r *row, root *fhir.Node, first *frame, field int) {
-	for _, m := range first.marks[field] {
-		if !m.placed || m.rep > 0 || b.lookup(first, m.row.target.resource) != root || len(m.row.target.steps) == 0 {
+	for i := range first.marks {
+		m := &first.marks[i]
+		if m.row.field != field || !m.placed || m.rep > 0 || b.lookup(first, m.row.target.resource) != root || len(m.row.target.steps) == 0 {
 			continue
 		}
 		if home := m.place.extensionsOf(true); home != nil {

@@ -9,7 +9,7 @@ import (
 
 // open finds the row of the structure whose parent is nearest before the segment.
 func (b *builder) open(s *structure, seg *segment) *frame {
-	f := &frame{seg: seg, marks: map[int][]mark{}}
+	f := &frame{seg: seg}
 	if len(b.frames) > 0 {
 		f.before = b.frames[len(b.frames)-1]
 	}

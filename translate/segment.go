@@ -80,12 +80,13 @@ func (s *segment) String() string {
 func readSegments(m *hl7v2.Message) []*segment {
 	segs := make([]*segment, 0, m.Len())
 	seen := map[string]int{}
+	var room []string
 	for i := range m.Len() {
 		s := m.Segment(i)
 		seen[s.Name()]++
-		seg := &segment{name: s.Name(), seq: seen[s.Name()]}
+		seg := &segment{name: s.Name(), seq: seen[s.Name()], fields: make([][]string, 0, s.FieldCount())}
 		for n := 1; n <= s.FieldCount(); n++ {
-			reps := readField(seg.name, n, s.Field(n), m.Delimiters())
+			reps := readField(&room, seg.name, n, s.Field(n), m.Delimiters())
 			if !utf8.ValidString(s.Field(n).Raw()) {
 				seg.bytes = append(seg.bytes, n)
 			}
@@ -97,15 +98,20 @@ func readSegments(m *hl7v2.Message) []*segment {
 }
 
 // readField reads the repetitions of one field. MSH-1 and MSH-2 become the default ones.
-func readField(name string, n int, f hl7v2.Field, d hl7v2.Delimiters) []string {
+// It takes them from the room, of which there is more where it is used up.
+func readField(room *[]string, name string, n int, f hl7v2.Field, d hl7v2.Delimiters) []string {
 	if name == "MSH" && n <= 2 {
 		return []string{[]string{string(delims.Field), delims.Encoding()}[n-1]}
 	}
-	var reps []string
-	for r := 1; r <= f.Repetitions(); r++ {
-		reps = append(reps, visible(transcode(f.Rep(r), d)))
+	count := f.Repetitions()
+	if cap(*room)-len(*room) < count {
+		*room = make([]string, 0, max(count, 128))
 	}
-	return reps
+	first := len(*room)
+	for r := 1; r <= count; r++ {
+		*room = append(*room, visible(transcode(f.Rep(r), d)))
+	}
+	return (*room)[first:len(*room):len(*room)]
 }
 
 // transcode returns a repetition in default delimiters.

@@ -29,8 +29,23 @@ func parseValue(raw string) value {
 	if strings.IndexByte(raw, '^') < 0 && strings.IndexByte(raw, '&') < 0 {
 		return one(raw)
 	}
-	v := make(value, 0, strings.Count(raw, "^")+1)
-	parts := make([]string, 0, cap(v)+strings.Count(raw, "&")) // of all components
+	comps := strings.Count(raw, "^") + 1
+	room := roomForValue{make(value, 0, comps), make([]string, 0, comps+strings.Count(raw, "&"))}
+	return room.parse(raw)
+}
+
+// roomForValue holds one value, and the next when that is done with.
+type roomForValue struct {
+	comps value
+	parts []string // of all components
+}
+
+// parse is parseValue in the room.
+func (room *roomForValue) parse(raw string) value {
+	if raw == "" {
+		return nil
+	}
+	v, parts := room.comps[:0], room.parts[:0]
 	for comp := range strings.SplitSeq(raw, "^") {
 		first := len(parts)
 		for sub := range strings.SplitSeq(comp, "&") {
@@ -38,7 +53,8 @@ func parseValue(raw string) value {
 		}
 		v = append(v, parts[first:len(parts):len(parts)])
 	}
-	return v
+	room.comps, room.parts = v, parts
+	return slices.Clip(v) // what grows moves away
 }
 
 // one makes a value of one raw leaf.
