@@ -64,7 +64,7 @@ func newAviary(t *testing.T, plain bool) *aviary {
 	env["SCHOOL_URL"], env["SCHOOL_EDFI"] = a.partners["school"].web(t), a.partners["edfi"].web(t)
 	env["TMPDIR"] = t.TempDir()
 	dir := proof.WriteConfig(t)
-	edit(t, dir, "routes.yaml", "services: [PSY]", `services: [PSY, "57133-1"]`) // REF^I12 and FHIR say it differently
+	proof.Edit(t, dir, "routes.yaml", "services: [PSY]", `services: [PSY, "57133-1"]`) // REF^I12 and FHIR say it differently
 	a.s = newServed(t, dir, env, plain)
 	if plain {
 		a.s.Hook(`{"plaintext":true}`)

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -299,20 +297,4 @@ func dated(body []byte) []byte {
 		n, _ := strconv.Atoi(string(relativeDay.FindSubmatch(day)[1]))
 		return strconv.AppendQuote(nil, time.Now().AddDate(0, 0, n).Format(time.DateOnly))
 	})
-}
-
-// edit replaces a piece of a configuration file, as a person with an editor would.
-func edit(t *testing.T, dir, file, old, new string) {
-	t.Helper()
-	path := filepath.Join(dir, filepath.FromSlash(file))
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(text), old) {
-		t.Fatalf("%s holds no %q", file, old)
-	}
-	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(text), old, new)), 0o600); err != nil {
-		t.Fatal(err)
-	}
 }

@@ -125,7 +125,7 @@ func (n newcomer) join(s *served) {
 		n.keepSecrets(t, s.Config)
 	}
 	for _, e := range n.edits {
-		edit(t, s.Config, file, e[0], e[1])
+		proof.Edit(t, s.Config, file, e[0], e[1])
 	}
 	routes := filepath.Join(s.Config, "routes.yaml")
 	text, err := os.ReadFile(routes)
@@ -187,8 +187,8 @@ func TestReloadUnderLoad(t *testing.T) {
 	}
 	s.Run(false, slices.Concat([]string{"partner", "add", "eastside", "--organization", "Organization/psych-clinic-east", "--config", s.Config}, n.add)...)
 	n.keepSecrets(t, s.Config)
-	edit(t, s.Config, "partners/eastside.yaml", n.edits[0][0], n.edits[0][1])
-	edit(t, s.Config, "routes.yaml", "routes:\n", "routes:\n"+eastsideRoute)
+	proof.Edit(t, s.Config, "partners/eastside.yaml", n.edits[0][0], n.edits[0][1])
+	proof.Edit(t, s.Config, "routes.yaml", "routes:\n", "routes:\n"+eastsideRoute)
 	s.hangup("the configuration is reloaded")
 	joined := len(l.accepted())
 	l.allow(children * each)
@@ -238,7 +238,7 @@ func (s *served) reloadsRefused(between func()) (refused int) {
 		{"caregate.yaml", "name: caregate-demo", "name: [", `"file":"caregate.yaml"`},
 		{"partners/dcfs.yaml", "connect: ${DCFS_MLLP}", "connect: ${DCFS_MLLP}\n    listen: " + taken.Addr().String(), "listener mllp dcfs"},
 	} {
-		edit(s.T, s.Config, wrong.file, wrong.old, wrong.new)
+		proof.Edit(s.T, s.Config, wrong.file, wrong.old, wrong.new)
 		line := s.hangup(wrong.says)
 		if strings.Contains(line, "is not reloaded") {
 			refused++
@@ -246,7 +246,7 @@ func (s *served) reloadsRefused(between func()) (refused int) {
 			s.T.Errorf("the log says %q", line)
 		}
 		between()
-		edit(s.T, s.Config, wrong.file, wrong.new, wrong.old)
+		proof.Edit(s.T, s.Config, wrong.file, wrong.new, wrong.old)
 	}
 	return refused
 }

@@ -75,7 +75,7 @@ func TestRefusals(t *testing.T) {
 	t.Parallel()
 	w := proof.NewTown(t)
 	dir := proof.WriteConfig(t)
-	edit(t, dir, "routes.yaml", "services: [PSY]", `services: [PSY, "57133-1"]`) // REF^I12 and FHIR say it differently
+	proof.Edit(t, dir, "routes.yaml", "services: [PSY]", `services: [PSY, "57133-1"]`) // REF^I12 and FHIR say it differently
 	s := newServed(t, dir, w.Environment(), false)
 	s.Start()
 	all, sum := readRefusals(t), &tally{}
@@ -270,7 +270,7 @@ func TestReadsDoNotTell(t *testing.T) {
 	t.Parallel()
 	w := proof.NewTown(t)
 	dir := proof.WriteConfig(t)
-	edit(t, dir, "partners/lakeside.yaml", "endpoints:", "reads: TREAT\nendpoints:")
+	proof.Edit(t, dir, "partners/lakeside.yaml", "endpoints:", "reads: TREAT\nendpoints:")
 	s := newServed(t, dir, w.Environment(), false)
 	s.Start()
 	hidden, open := hearing{t: t, s: s, w: w, child: 1}, hearing{t: t, s: s, w: w, child: 2}

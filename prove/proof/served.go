@@ -76,6 +76,22 @@ func WriteConfig(t *testing.T, overlays ...string) string {
 	return dir
 }
 
+// Edit replaces a piece of a configuration file, as a person with an editor would.
+func Edit(t *testing.T, dir, file, old, new string) {
+	t.Helper()
+	path := filepath.Join(dir, filepath.FromSlash(file))
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), old) {
+		t.Fatalf("%s holds no %q", file, old)
+	}
+	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(text), old, new)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Served is caregate serve as a process of its own.
 type Served struct {
 	T              *testing.T

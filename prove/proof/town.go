@@ -116,15 +116,29 @@ func (c Child) Of(payload []byte) []byte {
 	})
 }
 
-// Introduce makes the child known, as the state does, with the authority of its guardian.
-func (c Child) Introduce(t *testing.T, s *Served) {
+// Named is an id of the flows as it is for this child.
+func (c Child) Named(id string) string { return string(c.Of([]byte(id))) }
+
+// Identifier is the State's identifier of the child, as SYSTEM|VALUE.
+func (c Child) Identifier() string {
+	return "https://soc.example.org/id/il-dcfs-id|" + c.Named("90000017")
+}
+
+// Cast is the State's introduction of the child of the flows, with the authority of its guardian.
+func Cast(t *testing.T) []byte {
 	t.Helper()
 	bundle, err := fhir.Parse(Flow(t, "00-cast/cast-il-transaction.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	demo.WithAuthority(bundle)
-	MustSend(t, s.As("dcfs"), "POST", "", c.Of(bundle.JSON()))
+	return bundle.JSON()
+}
+
+// Introduce makes the child known, as the state does, with the authority of its guardian.
+func (c Child) Introduce(t *testing.T, s *Served) {
+	t.Helper()
+	MustSend(t, s.As("dcfs"), "POST", "", c.Of(Cast(t)))
 }
 
 // Consent is the guardian's consent to consult one clinic, "psych-clinic" (Lakeside) or
