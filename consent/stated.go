@@ -11,16 +11,27 @@ import (
 func (r *Request) Take(list []Statement) {
 	r.Statements = append(r.Statements, list...)
 	joint := map[string][]string{}
+	agencies := map[string]bool{}
 	for i := range list {
 		s := &list[i]
 		if s.Kind == StatedCustody {
 			r.custody(s) // dated authority counts for the day of signing too
 		}
-		if s.InForce(r.AsOf, r.zone()) {
-			r.fill(s, joint)
+		if !s.InForce(r.AsOf, r.zone()) {
+			continue
+		}
+		r.fill(s, joint)
+		if s.Kind == StatedAgency && !s.Unreadable {
+			agencies[s.Persons[0]] = true
 		}
 	}
 	r.require(joint)
+	for agency := range agencies {
+		r.Child.ResponsibleAgency = agency
+	}
+	if len(agencies) > 1 { // one of them has lost the child, and nobody said which
+		r.Child.ResponsibleAgency = ""
+	}
 }
 
 // InForce reports whether a statement counts at an instant. A restriction whose dates cannot be read does.
@@ -53,8 +64,6 @@ func (r *Request) fill(s *Statement, joint map[string][]string) {
 	switch s.Kind {
 	case StatedCustody:
 		c.LegalStatus = s.Code
-	case StatedAgency:
-		c.ResponsibleAgency = s.Persons[0]
 	case StatedEmancipation:
 		c.Emancipated = true
 	case StatedMinor:
