@@ -12,8 +12,8 @@ type Routes struct {
 type Route struct {
 	// Name stands in explanations and must not change while deliveries wait.
 	Name string `yaml:"name" required:"true"`
-	// Kinds of message that it carries.
-	Kinds []string `yaml:"kinds" enum:"referral,status,details" required:"true"`
+	// Kinds of message that it carries; medication is an order of medication or the request for its approval.
+	Kinds []string `yaml:"kinds" enum:"referral,status,details,medication" required:"true"`
 	// Services are codes of ServiceRequest.category or code; empty carries any.
 	Services []string `yaml:"services"`
 	// From names the partners whose messages it carries; empty carries anyone's.

@@ -26,6 +26,7 @@ func (e *evaluation) nextChange() time.Time {
 	for _, o := range e.req.Child.CourtOrders {
 		considerDays(o.Start, o.End, e.zone, consider)
 	}
+	e.medicationDates(consider)
 	if b, err := parseDate(e.req.Child.BirthDate); err == nil && !e.facts.Adult {
 		consider(birthday(b, e.facts.Age+1, e.zone)) // ages that matter to the law are whole years
 	}

@@ -36,6 +36,7 @@ func (r Request) Evaluate() Facts {
 		e.file(filed.directive())
 	}
 	e.group()
+	f.Care = e.care()
 	f.ValidUntil = e.nextChange()
 	f.evaluation = e
 	return f
@@ -121,6 +122,9 @@ func (e *evaluation) key(it *item, found []*rule, orders []AppliedOrder) string 
 		b = strconv.AppendBool(append(append(b, o.Effect...), '|'), o.Part2)
 		b = strconv.AppendBool(append(b, '|'), o.Notes)
 	}
+	if it.asked != nil { // each on its own
+		b = append(append(b, "|asked "...), it.ref...)
+	}
 	return string(b)
 }
 
@@ -159,6 +163,7 @@ func (e *evaluation) signature(it *item, found []*rule, orders []AppliedOrder) S
 	if it.patient == patientNone {
 		s.Kind = it.kind
 	}
+	s.Medication = e.medication(it)
 	s.Guardian = e.guardian(s.Domains)
 	s.JointRequired = e.jointRequired(s.Domains)
 	s.Notify = e.notify(s.Domains)

@@ -4,9 +4,10 @@ import "time"
 
 // Facts is what Go computes for a decision; the law is applied to it.
 type Facts struct {
-	LocalDate  string // the day of the decision where the child lives
-	Age        int    // whole years, -1 when the day of birth is unknown
-	Adult      bool   // of age or emancipated
+	LocalDate  string   // the day of the decision where the child lives
+	Age        int      // whole years, -1 when the day of birth is unknown
+	Adult      bool     // of age or emancipated
+	Care       []string // as what others than parents answer for the child today
 	Unreadable []Unused
 	Unused     []Unused // consents of this child that are not in force
 	Usable     []string // "Consent/c1@version" of those that are
@@ -34,6 +35,7 @@ type Signature struct {
 	Notify          []string // guardians who may be told of an emergency release
 	JointRequired   []string
 	Orders          []AppliedOrder
+	Medication      *Medication // of a resource that asks for a medication; nil for every record
 	Grants          []Grant
 	Denies          []Denial
 }

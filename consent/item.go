@@ -18,6 +18,8 @@ type item struct {
 	authors   []string
 	dates     []*fhir.Node // date and Period elements, the most telling first
 	custodian string
+	node      *fhir.Node
+	asked     *Asked
 	patient   string // whose it is: patientChild, patientOther, patientNone or patientUnknown
 
 	crisisPlan bool
@@ -51,7 +53,7 @@ var dateElements = []string{
 
 func newItem(r Resource, child *Child) *item {
 	n := r.Node
-	it := &item{ref: r.Ref, kind: n.ResourceType(), labels: resourceLabels(n), custodian: reference(n.Get("custodian"))}
+	it := &item{ref: r.Ref, node: n, asked: r.Asked, kind: n.ResourceType(), labels: resourceLabels(n), custodian: reference(n.Get("custodian"))}
 	for _, name := range []string{"code", "type", "medicationCodeableConcept", "vaccineCode"} {
 		for c := range codings(n.Get(name)) {
 			it.codes = append(it.codes, c)

@@ -114,12 +114,14 @@ type Recipient struct {
 	Clinician           bool
 	MemberOf            []string // groups and care teams
 	Identifiers         []Identifier
+	Intermediary        bool // passes records on to others: a health information exchange, 42 CFR 2.11
 	EducationalInterest bool // legitimate educational interest, 34 CFR 99.31(a)(1)
 }
 
 // Resource is one resource of the delivery with its labels already in meta.security
 // (or DocumentReference.securityLabel).
 type Resource struct {
-	Ref  string // "Type/id"
-	Node *fhir.Node
+	Ref   string // "Type/id"
+	Node  *fhir.Node
+	Asked *Asked // what the message asks to be done with a medication; nil for every record
 }

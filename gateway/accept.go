@@ -62,6 +62,9 @@ func (g *Gateway) accept(ctx context.Context, m *inspection, child string) adapt
 	if err := g.effective(ctx, m, accepted.Epochs); err != nil {
 		return g.unavailable(err)
 	}
+	if len(accepted.Epochs) > 0 {
+		g.reconsider(ctx, m.who.child)
+	}
 	return ack
 }
 
@@ -226,6 +229,7 @@ func (g *Gateway) fill(a *ledger.Acceptance, m *inspection) {
 		a.Inputs = append(a.Inputs, in)
 	}
 	a.Aliases = append(a.Aliases, m.loops...)
+	a.Work = append(a.Work, m.lacks...)
 	if m.move == moveBack || m.move == moveSkip {
 		a.Work = append(a.Work, ledger.NewWork{Kind: "out-of-order", Owner: m.partner.Owner, Partner: m.partner.ID, Remedy: "the referral is past this state; the later state stands, ask the partner if that is wrong"})
 	}

@@ -31,6 +31,7 @@ func (g *Gateway) assert(m *inspection) {
 			g.assertStatements(m, r)
 		}
 	}
+	g.assertMedication(m)
 	m.asserted = len(m.stated) > 0
 	// A Consent filed alone says nothing else: refuse what would lie there in silence.
 	if m.kind == KindFacts && !m.asserted && m.code == adapters.CodeAccepted {
@@ -43,7 +44,7 @@ func (g *Gateway) assertConsent(m *inspection, r *fhir.Node) {
 		m.issues = append(m.issues, adapters.Issue{Location: "Consent", Code: adapters.CodeForbidden, Text: "kept as a document: this partner may not assert consents"})
 		return
 	}
-	if problems := consent.Check(r); len(problems) > 0 {
+	if problems := checkConsent(r); len(problems) > 0 {
 		for _, p := range problems {
 			m.refuse(adapters.CodeBusinessRule, adapters.Issue{Location: p.Path, Code: adapters.CodeBusinessRule, Text: p.Text})
 		}

@@ -7,11 +7,12 @@ type Kind string
 
 // The kinds that routes know.
 const (
-	KindReferral Kind = "referral" // a service is asked for: REF^I12, ServiceRequest with Task requested
-	KindStatus   Kind = "status"   // the state of a referral changed: RRI^I12, Task update
-	KindDetails  Kind = "details"  // the child's contacts, addresses, placement: ADT^A31, Patient update
-	KindFacts    Kind = "facts"    // consents and authority: they enter decisions and are not routed
-	KindOther    Kind = "other"
+	KindReferral   Kind = "referral"   // a service is asked for: REF^I12, ServiceRequest with Task requested
+	KindStatus     Kind = "status"     // the state of a referral changed: RRI^I12, Task update
+	KindMedication Kind = "medication" // a medication is ordered, or its approval asked for
+	KindDetails    Kind = "details"    // the child's contacts, addresses, placement: ADT^A31, Patient update
+	KindFacts      Kind = "facts"      // consents and authority: they enter decisions and are not routed
+	KindOther      Kind = "other"
 )
 
 // kindOf reads the kind from the resources: a Task that is past "requested" is a status,
@@ -37,6 +38,8 @@ func kindOf(bundle *fhir.Node) Kind {
 	switch {
 	case moved:
 		return KindStatus
+	case ordersMedication(bundle):
+		return KindMedication
 	case order || requested:
 		return KindReferral
 	case facts:

@@ -14,6 +14,8 @@ type referral struct {
 	loops  []ledger.Alias // how the referral is found again: its placer identifiers
 	origin ledger.Message // the message that asked for the service; zero where this one does
 	move   move
+
+	medication bool // it asked for approval of a medication
 }
 
 // loopAlias names the alias under which messages of one referral are found: "system|value" of its placer identifier.
@@ -43,7 +45,15 @@ func (g *Gateway) follow(ctx context.Context, m *inspection) error {
 		m.hold("not-a-party", "this partner was never sent this referral: find out how it knows of it before anything moves")
 		return nil
 	}
+	kind, _, err := g.stored(ctx, origin.ID)
+	if err != nil {
+		return err
+	}
+	m.medication = kind == KindMedication
 	if err := g.judge(ctx, m); err != nil {
+		return err
+	}
+	if err := g.decidesMedication(ctx, m); err != nil {
 		return err
 	}
 	return g.complete(ctx, m)
@@ -88,7 +98,7 @@ func (g *Gateway) originOf(ctx context.Context, child string, loops []ledger.Ali
 			if msg.Child != child || msg.State != ledger.MessageAccepted {
 				continue
 			}
-			if kind, _, err := g.stored(ctx, id); err != nil || kind == KindReferral {
+			if kind, _, err := g.stored(ctx, id); err != nil || kind == KindReferral || kind == KindMedication {
 				return msg, err
 			}
 		}
@@ -132,6 +142,9 @@ func (g *Gateway) judge(ctx context.Context, m *inspection) error {
 	m.move = taskMove(prior, statusOf(m.decoded.Bundle))
 	if m.move == moveNone {
 		m.issues = append(m.issues, adapters.Issue{Location: "Task.status", Code: adapters.CodeAccepted, Text: "the referral is in this state already: nobody is told again"})
+	}
+	if m.move == moveSkip && m.medication {
+		m.move = moveOn // it is decided at once, without being accepted first
 	}
 	if m.move == moveSkip {
 		m.hold("out-of-order", "the referral is reported as completed before it was accepted: ask the partner, then resolve this item")

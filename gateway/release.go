@@ -133,10 +133,14 @@ func (g *Gateway) apply(ctx context.Context, a *asked, v *verdict, inputs facts)
 
 // outcome says whether anything of it may go.
 func (v *verdict) outcome(a *asked) error {
+	medication := medicationOf(v.Decision)
 	switch {
 	case v.Decision.Faulty():
 		v.Problem = faultRemedy
 		return errFault
+	case medication != nil:
+		v.Problem = medication.Error()
+		return medication
 	case v.Decision.Effect == policy.Deny:
 		return errDenied
 	}
@@ -255,6 +259,7 @@ func (g *Gateway) request(a *asked, inputs facts, asOf time.Time) consent.Reques
 	if a.person != "" {
 		r.Recipient = consent.Recipient{Ref: a.person}
 	}
+	g.medications(a, &r)
 	inputs.into(&r, &g.forms)
 	return r
 }

@@ -16,6 +16,7 @@ func (g *Gateway) sweep(ctx context.Context, back bool) error {
 		if err := g.Ledger.SetBack(ctx); err != nil {
 			return err
 		}
+		g.reconsider(ctx, "")
 	}
 	lanes, err := g.Ledger.DueLanes(ctx)
 	if err != nil {

@@ -51,7 +51,7 @@ func (c *lawCheck) data(folder string, text []byte) {
 }
 
 // datedTables are the tables of data.yaml whose rows have dates and citations.
-var datedTables = []string{"rules", "notices", "minor_consent"}
+var datedTables = []string{"rules", "notices", "minor_consent", "medication_approval", "joint_minor_consent", "majority", "service_withheld"}
 
 // locate notes the lines of everything below a node.
 func (t *lawTable) locate(at string, n yamlast.Node) {

@@ -41,6 +41,7 @@ func child(r *consent.Request, f *consent.Facts) *ast.Term {
 	return obj(
 		"age", num(f.Age),
 		"adult", flag(f.Adult),
+		"care", keys(f.Care),
 		"emancipated", flag(c.Emancipated),
 		"minor_informed", flag(c.MinorInformed),
 		"minor_objects", flag(c.MinorObjects),
@@ -66,6 +67,7 @@ func request(r *consent.Request) *ast.Term {
 			"clinician", flag(to.Clinician),
 			"educational_interest", flag(to.EducationalInterest),
 			"child", flag(r.Child.Is(to.Ref)),
+			"intermediary", flag(to.Intermediary),
 		),
 	)
 }
@@ -94,6 +96,7 @@ func signature(s *consent.Signature) *ast.Term {
 		"notify", texts(s.Notify),
 		"joint_required", texts(s.JointRequired),
 		"orders", list(s.Orders, orderTerm),
+		"medication", medication(s.Medication),
 		"grants", indexed(s.Grants, grantTerm),
 		"denies", list(s.Denies, denialTerm),
 	)

@@ -90,6 +90,7 @@ type ScenarioRequest struct {
 		Role         string   `json:"role"`
 		Clinician    bool     `json:"clinician"`
 		MemberOf     []string `json:"memberOf"`
+		Intermediary bool     `json:"intermediary"`
 		Identifiers  []struct {
 			System string `json:"system"`
 			Value  string `json:"value"`
@@ -99,6 +100,15 @@ type ScenarioRequest struct {
 	Justification       string `json:"justification"`
 	LegalBasis          string `json:"legalBasis"`
 	EducationalInterest bool   `json:"legitimateEducationalInterest"`
+	// Medications are the resources that ask for a medication to be given, by reference.
+	Medications map[string]ScenarioMedication `json:"medications"`
+}
+
+// ScenarioMedication says what is asked: see consent.Asked.
+type ScenarioMedication struct {
+	Ordered      bool   `json:"ordered"`
+	Psychotropic bool   `json:"psychotropic"`
+	Type         string `json:"type"`
 }
 
 // ScenarioAnswer is the part of a decision that scenarios state.
@@ -146,7 +156,7 @@ func (s *Scenario) Facts() (consent.Request, error) {
 		if err != nil {
 			return r, fmt.Errorf("resources[%d]: %w", i, err)
 		}
-		r.Resources = append(r.Resources, consent.Resource{Ref: n.Ref(), Node: n})
+		r.Resources = append(r.Resources, consent.Resource{Ref: n.Ref(), Node: n, Asked: s.Request.asked(n.Ref())})
 	}
 	return r, nil
 }
@@ -191,11 +201,19 @@ func (p *ScenarioPatient) child() consent.Child {
 	return c
 }
 
+func (q *ScenarioRequest) asked(ref string) *consent.Asked {
+	m, isAsked := q.Medications[ref]
+	if !isAsked {
+		return nil
+	}
+	return &consent.Asked{Ordered: m.Ordered, Psychotropic: m.Psychotropic, Type: m.Type}
+}
+
 func (q *ScenarioRequest) to() consent.Recipient {
 	to := consent.Recipient{
 		Ref: q.Recipient.Ref, Organization: q.Recipient.Organization, Ancestors: q.Recipient.Ancestors,
 		OrgType: q.Recipient.OrgType, Role: q.Recipient.Role, Clinician: q.Recipient.Clinician,
-		MemberOf: q.Recipient.MemberOf, EducationalInterest: q.EducationalInterest,
+		MemberOf: q.Recipient.MemberOf, EducationalInterest: q.EducationalInterest, Intermediary: q.Recipient.Intermediary,
 	}
 	for _, id := range q.Recipient.Identifiers {
 		to.Identifiers = append(to.Identifiers, consent.Identifier{System: id.System, Value: id.Value})
