@@ -64,6 +64,8 @@ var sensitivities = []sensitivity{
 	{SystemActCode, "VIO", []string{"SPI"}, ""},
 	{SystemActCode, "ADOL", nil, ""},
 	{SystemLegalLabel, "FERPA", nil, DomainEducation},
+	{SystemLegalLabel, "MH-SUMMARY", nil, DomainMentalHealth},       // 740 ILCS 110/4(a)(3)
+	{SystemLegalLabel, "MINOR-COUNSELING", nil, DomainMentalHealth}, // 405 ILCS 5/3-5A-105
 	{SystemLegalLabel, "REPORTER-ID", nil, ""},
 	{SystemLegalLabel, "CPS-INVEST", nil, DomainChildWelfare},
 	{SystemLegalLabel, "STI-CARE", []string{"STD"}, DomainSTI},

@@ -56,19 +56,21 @@ type AppliedOrder struct {
 
 // Grant is a provision of a usable consent that permits the record to go.
 type Grant struct {
-	Consent, Path string
-	Evidence      bool // source[x] or verification
-	Named         []string
-	NotesAlone    bool // names psychotherapy notes and nothing else, in its own consent
-	HasActor      bool
-	HasPurpose    bool
-	NamesRecords  bool // label, class, code or data
-	HasExpiry     bool
-	SameDay       bool // given on the day of the decision
-	Witnessed     bool // the form names a witness
-	Signers       []Signer
-	Joint         []string // all with authority who signed this provision, here or word for word elsewhere
-	Sound         bool     // evidence, and a signer whose authority may suffice: without it no law can permit
+	Consent, Path  string
+	Evidence       bool // source[x] or verification
+	Named          []string
+	NotesAlone     bool // names psychotherapy notes and nothing else, in its own consent
+	HasActor       bool
+	HasPurpose     bool
+	NamesRecipient bool // the recipient itself, not a group or an organisation above it
+	NamesOthers    bool // a further recipient
+	NamesRecords   bool // label, class, code or data
+	HasExpiry      bool
+	SameDay        bool // given on the day of the decision
+	Witnessed      bool // the form names a witness
+	Signers        []Signer
+	Joint          []string // all with authority who signed this provision, here or word for word elsewhere
+	Sound          bool     // evidence, and a signer whose authority may suffice: without it no law can permit
 }
 
 // Signer is one performer of a consent.

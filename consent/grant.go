@@ -7,6 +7,7 @@ func (e *evaluation) grant(d *directive, r *rule, it *item, domains []string) Gr
 	w := &r.when
 	g := Grant{
 		Consent: d.ref, Path: r.path, Evidence: d.evidence,
+		NamesRecipient: e.named(w.actors), NamesOthers: len(w.actors) > 1,
 		HasActor: len(w.actors) > 0, HasPurpose: len(w.purposes) > 0,
 		NamesRecords: names(w.labels) || len(w.classes) > 0 || len(w.codes) > 0 || len(w.data) > 0,
 		HasExpiry:    w.period != nil && w.period.to != nil,
@@ -71,4 +72,13 @@ func (e *evaluation) fingerprint(consent string) string {
 		}
 	}
 	return ""
+}
+
+// named reports whether a recipient is named itself, by reference or identifier.
+func (e *evaluation) named(actors []actor) bool {
+	to := &e.req.Recipient
+	return slices.ContainsFunc(actors, func(a actor) bool {
+		byRef := a.reference != "" && (a.reference == to.Ref || a.reference == to.Organization)
+		return a.recipient && (byRef || a.identifier.Value != "" && slices.Contains(to.Identifiers, a.identifier))
+	})
 }

@@ -108,7 +108,7 @@ func (g *Gateway) ask(ctx context.Context, d ledger.Delivery, route Route) (*ask
 	}
 	release := max(d.Release, 1)
 	return &asked{
-		route: route, child: msg.Child, bundle: bundle,
+		route: route, child: msg.Child, bundle: bundle, request: requestTypeOf(bundle),
 		out: adapters.Outbound{
 			Key: keyOf(d.ID, release), ControlID: controlIDOf(d.ID, release), Event: msg.Event, Kind: string(kind), ReplyTo: toldID(origin), Created: d.Created,
 			Origin: adapters.Origin{Partner: msg.Partner, ControlID: toldID(msg), Placer: placerOf(bundle)},
@@ -147,9 +147,9 @@ func (g *Gateway) unreleased(ctx context.Context, d ledger.Delivery, v *verdict,
 		// A decision input changed, or another process took over, while we decided: the next turn decides anew.
 	case errors.Is(err, errFault):
 		g.decline(ctx, d, v, ledger.DeliveryHeld, adapters.CodeInternal, err.Error())
-	case errors.Is(err, errDenied), errors.Is(err, errNothing):
+	case errors.Is(err, errDenied), errors.Is(err, errNothing), errors.Is(err, errRefused):
 		g.decline(ctx, d, v, ledger.DeliveryDenied, adapters.CodeForbidden, err.Error())
-	case errors.Is(err, errHeld), errors.Is(err, errRender):
+	case errors.Is(err, errHeld), errors.Is(err, errRender), errors.Is(err, errUnapproved):
 		g.decline(ctx, d, v, ledger.DeliveryHeld, adapters.CodeHeld, err.Error())
 	default:
 		g.postpone(ctx, d, err)

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -20,8 +21,8 @@ const noticeOfEmergency = 7 * 24 * time.Hour
 
 // The ways in which an order of medication does not leave.
 var (
-	errUnapproved = fmt.Errorf("%w: the medication waits for approval", errHeld)
-	errRefused    = fmt.Errorf("%w: the medication", errDenied)
+	errUnapproved = errors.New("held: the medication waits for approval")
+	errRefused    = errors.New("the medication may not be given as ordered")
 )
 
 // ordersMedication reports whether a message asks that a medication be given: a
@@ -56,35 +57,38 @@ func ordersMedication(bundle *fhir.Node) bool {
 // ended are the states of a MedicationRequest that ask for nothing any more.
 var ended = map[string]bool{"on-hold": true, "cancelled": true, "completed": true, "entered-in-error": true, "stopped": true}
 
-// medications marks what a message about medication asks for. What type of request it is
-// stands in the form that came with it.
+// medications marks what a message about medication asks for.
 func (g *Gateway) medications(a *asked, r *consent.Request) {
 	if a.out.Kind != string(KindMedication) {
 		return
-	}
-	kind := ""
-	for _, res := range r.Resources {
-		if consent.IsMedicationForm(res.Node) {
-			kind = consent.MedicationType(res.Node)
-		}
 	}
 	for i, res := range r.Resources {
 		switch res.Node.ResourceType() {
 		case "MedicationRequest":
 			if !ended[res.Node.Get("status").Text()] {
-				r.Resources[i].Asked = &consent.Asked{Ordered: true, Psychotropic: g.Labeler.Psychotropic(res.Node), Type: kind}
+				r.Resources[i].Asked = &consent.Asked{Ordered: true, Psychotropic: g.Labeler.Psychotropic(res.Node), Type: a.request}
 			}
 		case "QuestionnaireResponse", "Task":
-			r.Resources[i].Asked = &consent.Asked{Psychotropic: true, Type: kind}
+			r.Resources[i].Asked = &consent.Asked{Psychotropic: true, Type: a.request}
 		}
 	}
+}
+
+// requestTypeOf is the type of request that the form in a message states, "" without one.
+func requestTypeOf(bundle *fhir.Node) string {
+	for _, r := range fhir.Entries(bundle) {
+		if consent.IsMedicationForm(r) {
+			return consent.MedicationType(r)
+		}
+	}
+	return ""
 }
 
 // medicationOf answers why a message about medication does not leave as a whole: an order
 // does not go without what it orders.
 func medicationOf(d policy.Decision) error {
 	if needs := d.MedicationEnds(); needs != "" {
-		return fmt.Errorf("%w %s", errRefused, needs)
+		return fmt.Errorf("%w: %s", errRefused, needs)
 	}
 	if needs := d.MedicationWaits(); needs != "" {
 		return fmt.Errorf("%w: %s", errUnapproved, needs)

@@ -18,11 +18,12 @@ import (
 
 // asked is what release decides about: content of one child, for one route.
 type asked struct {
-	route  Route
-	child  string
-	bundle *fhir.Node // a copy that release may change
-	out    adapters.Outbound
-	person string // "RelatedPerson/x" where a person asks and not a partner
+	route   Route
+	child   string
+	bundle  *fhir.Node // a copy that release may change
+	request string     // type of the request for a medication, by the form that came with it
+	out     adapters.Outbound
+	person  string // "RelatedPerson/x" where a person asks and not a partner
 }
 
 // verdict is what release found, for the ledger and for explain. It holds no content.

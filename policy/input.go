@@ -112,6 +112,8 @@ func grantTerm(g consent.Grant) *ast.Term {
 		"notes_alone", flag(g.NotesAlone),
 		"has_actor", flag(g.HasActor),
 		"has_purpose", flag(g.HasPurpose),
+		"names_recipient", flag(g.NamesRecipient),
+		"names_others", flag(g.NamesOthers),
 		"names_records", flag(g.NamesRecords),
 		"has_expiry", flag(g.HasExpiry),
 		"same_day", flag(g.SameDay),

@@ -77,7 +77,7 @@ finding[s] contains {
 	some a in refusals(m)
 }
 
-refusals(m) := [a | some a in m.approvals; not a.permit; a.names; a.state == "in-force"]
+refusals(m) := [a | some a in m.approvals; not a.permit; a.names; a.state != "ended"]
 
 finding[s] contains {
 	"stage": "medication", "effect": "withhold", "rule": medication_row.rule, "code": "psychotropic-modified",

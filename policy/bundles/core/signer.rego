@@ -109,9 +109,20 @@ guardian_bar[s] contains {
 	"rule": "GEN-01", "code": "guardian-consent-lapsed-at-majority",
 	"needs": "needs the consent of the child, who is of age",
 } if {
-	some s, _ in record
+	some s, sig in record
 	input.child.adult
 	input.lapse_at_majority
+	not outlives_majority(sig)
+}
+
+# A row of majority keeps a guardian's consent alive for a kind of record: for each of its domains.
+outlives_majority(sig) if {
+	every domain in sig.domains {
+		some jurisdiction, _ in input.jurisdictions
+		some row in data.caregate.majority[jurisdiction][domain]
+		current(row)
+		row.lapses == false
+	}
 }
 
 guardian_bar[s] contains {"rule": "GEN-01", "code": "child-age-unknown", "needs": "needs the child's full date of birth"} if {

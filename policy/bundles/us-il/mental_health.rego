@@ -88,3 +88,20 @@ duty[s] contains {"id": "IL-MH-NO-REDISCLOSURE"} if {
 	data.caregate.decision.effect[s] == "permit"
 	not data.caregate.decision.stage[s] in {"own-access", "representative"}
 }
+
+# IL-MH-06: that there is such counselling at all is not the parent's to know or to release.
+guardian_bar[s] contains {
+	"rule": row.rule, "code": "il-minor-counseling",
+	"needs": "needs the minor's own consent",
+} if {
+	some s, sig in record
+	some row in data.caregate.service_withheld["US-IL"]
+	current(row)
+	in_force(row.rule)
+	sig.labels[row.label]
+	not input.child.adult
+	input.child.age <= row.most
+	young_adult(row_of(row))
+}
+
+row_of(row) := {"age": row.least}

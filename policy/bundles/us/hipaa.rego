@@ -34,6 +34,23 @@ mandated_report if {
 	input.request.recipient.org_type == "child-protection"
 }
 
+# HIP-05: treatment without a consent, where the site chose so.
+finding[s] contains {"stage": "implicit", "effect": "permit", "rule": "HIP-05", "code": "implicit-basic-normal"} if {
+	some s, sig in record
+	in_force("HIP-05")
+	nothing_on_file
+	implicit_permits(sig)
+}
+
+# HIP-07: what a court orders.
+finding[s] contains {"stage": "court-authorisation", "effect": "permit", "rule": "HIP-07", "code": "court-order-authorizes"} if {
+	some s, sig in record
+	in_force("HIP-07")
+	some order in sig.orders
+	order.effect == "authorize"
+	not order_falls_short(sig, order)
+}
+
 # HIP-08: the own record.
 finding[s] contains {"stage": "own-access", "effect": "permit", "rule": "HIP-08", "code": "own-access"} if {
 	some s, sig in record
@@ -62,6 +79,27 @@ finding[s] contains object.union({"stage": "representative", "effect": "withhold
 	representative_asks
 	sig.guardian.authority
 	some bar in guardian_bar[s]
+	not summary_for_parents(sig, bar)
+}
+
+# What a state lets a parent have of a record that is otherwise barred.
+summary_for_parents(sig, bar) if {
+	some jurisdiction, _ in input.jurisdictions
+	row := data.caregate.parent_summary[jurisdiction]
+	in_force(row.rule)
+	sig.labels[row.label]
+	row.bars[bar.code]
+}
+
+finding[s] contains {"stage": "representative", "effect": "permit", "rule": row.rule, "code": "il-parent-summary"} if {
+	some s, sig in record
+	representative_asks
+	sig.guardian.authority
+	not sig.labels.PSYTHPN
+	some jurisdiction, _ in input.jurisdictions
+	row := data.caregate.parent_summary[jurisdiction]
+	in_force(row.rule)
+	sig.labels[row.label]
 }
 
 # HIP-02: not the care that the minor consents to alone.
@@ -75,6 +113,22 @@ finding[s] contains {
 	sig.guardian.known
 	some domain in sig.domains
 	row := minor_consent(domain)
+	row.parents == "excluded"
+	row.release != "minor"
+	young_adult(row)
+}
+
+# The act of the state that lets the minor decide, beside the federal rule.
+finding[s] contains {
+	"stage": "representative", "effect": "withhold", "rule": row.act, "code": "minor-consents-alone",
+	"needs": "needs the minor's own consent",
+} if {
+	some s, sig in record
+	representative_asks
+	sig.guardian.known
+	some domain in sig.domains
+	row := minor_consent(domain)
+	in_force(row.act)
 	row.parents == "excluded"
 	row.release != "minor"
 	young_adult(row)

@@ -23,6 +23,57 @@ recipient_and_purpose(grant) if {
 	grant.has_purpose
 }
 
+# P2-02: an intermediary is named itself, together with its participants or their class.
+defect[s][g] contains {
+	"rule": "P2-02", "code": "part2-intermediary-not-named",
+	"needs": sprintf("needs %s to name the intermediary and its participants, or the class of treating providers", [grant.consent]),
+} if {
+	some s, sig in record
+	in_force("P2-02")
+	part2(sig)
+	input.request.recipient.intermediary
+	some g, grant in sig.grants
+	not intermediary_named(grant)
+}
+
+intermediary_named(grant) if {
+	grant.names_recipient
+	grant.names_others
+}
+
+# P2-07b: where state law asks for both, the minor and a parent sign.
+joint_minor := row if {
+	some jurisdiction, _ in input.jurisdictions
+	some row in data.caregate.joint_minor_consent[jurisdiction].sud
+	current(row)
+}
+
+defect[s][g] contains {
+	"rule": "P2-07b", "code": "part2-minor-and-parent-must-sign",
+	"needs": sprintf("needs the signatures of the minor and of a parent on %s", [grant.consent]),
+} if {
+	some s, sig in record
+	in_force("P2-07b")
+	"sud" in sig.domains
+	young_adult(joint_minor)
+	some g, grant in sig.grants
+	not both_signed(grant)
+}
+
+both_signed(grant) if {
+	child_signature(grant)
+	authorised_guardian(grant)
+}
+
+duty_withheld[s] contains {"id": "REQUEST-COSIGN"} if {
+	some s, sig in record
+	in_force("P2-07b")
+	"sud" in sig.domains
+	young_adult(joint_minor)
+	some grant in sig.grants
+	not both_signed(grant)
+}
+
 # P2-04: where the minor may consent alone, a guardian may neither see nor release.
 guardian_bar[s] contains {
 	"rule": "P2-04", "code": "minor-only-consent-42CFR2.14",
