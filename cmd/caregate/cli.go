@@ -29,7 +29,7 @@ type cli struct {
 	Authority authorityCmd `cmd:"" help:"Say who may consent for a child."`
 	Policy    policyCmd    `cmd:"" help:"Test, check and sign law."`
 	Consent   consentCmd   `cmd:"" help:"Try consents and law on written cases."`
-	Child     childCmd     `cmd:"" help:"Correct whose message it is."`
+	Child     childCmd     `cmd:"" help:"Correct whose message it is; see who could see a child's records."`
 	Verify    verifyCmd    `cmd:"" help:"Check the audit chains; the first bad row is named."`
 
 	Version versionCmd `cmd:"" help:"Print the version."`

@@ -231,6 +231,7 @@ func (c *workResolveCmd) code(s *session, app *config.App, written string) error
 
 type childCmd struct {
 	Correct childCorrectCmd `cmd:"" help:"Move a message to the child it is about: what is pending stops, every recipient is listed."`
+	Sight   childSightCmd   `cmd:"" help:"Who could see which records, from when to when, and why. Nothing is sent."`
 }
 
 type childCorrectCmd struct {

@@ -18,8 +18,8 @@ import (
 // own right, or an immunization that the consent merely does not name.
 var extra = map[string]string{
 	"part 2":           `{"resourceType":"Observation","id":"extra","meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"42CFRPart2"}]},"status":"final","code":{"coding":[{"system":"http://loinc.org","code":"8302-2"}]},"subject":{"reference":"PATIENT"}}`,
-	"reporter":         `{"resourceType":"Observation","id":"extra","meta":{"security":[{"system":"https://caregate.example.org/fhir/CodeSystem/legal-label","code":"REPORTER-ID"}]},"status":"final","code":{"coding":[{"system":"http://loinc.org","code":"8302-2"}]},"subject":{"reference":"PATIENT"}}`,
-	"child protection": `{"resourceType":"Observation","id":"extra","meta":{"security":[{"system":"https://caregate.example.org/fhir/CodeSystem/legal-label","code":"CPS-INVEST"}]},"status":"final","code":{"coding":[{"system":"http://loinc.org","code":"8302-2"}]},"subject":{"reference":"PATIENT"}}`,
+	"reporter":         `{"resourceType":"Observation","id":"extra","meta":{"security":[{"system":"http://systems-of-care.example/fhir/CodeSystem/legal-label","code":"REPORTER-ID"}]},"status":"final","code":{"coding":[{"system":"http://loinc.org","code":"8302-2"}]},"subject":{"reference":"PATIENT"}}`,
+	"child protection": `{"resourceType":"Observation","id":"extra","meta":{"security":[{"system":"http://systems-of-care.example/fhir/CodeSystem/legal-label","code":"CPS-INVEST"}]},"status":"final","code":{"coding":[{"system":"http://loinc.org","code":"8302-2"}]},"subject":{"reference":"PATIENT"}}`,
 	"unknown label":    `{"resourceType":"Observation","id":"extra","meta":{"security":[{"system":"urn:local","code":"SECRET"}]},"status":"final","code":{"coding":[{"system":"http://loinc.org","code":"8302-2"}]},"subject":{"reference":"PATIENT"}}`,
 	"not protected":    `{"resourceType":"Immunization","id":"extra","status":"completed","vaccineCode":{"coding":[{"system":"http://hl7.org/fhir/sid/cvx","code":"03"}]},"occurrenceDateTime":"2020-01-01","patient":{"reference":"PATIENT"}}`,
 }
