@@ -14,8 +14,6 @@ import (
 	"caregate/prove/proof"
 )
 
-func TestMain(m *testing.M) { proof.Main(m) }
-
 // served starts the demo's gateway among its partners, with one child known and its consents filed.
 func served(t *testing.T, child proof.Child, allow bool) (*proof.Served, *proof.Town) {
 	t.Helper()

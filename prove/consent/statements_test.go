@@ -78,7 +78,11 @@ func TestStatementsNarrow(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, said := range restrictions(facts.Recipient) {
-			compare(r.id, name, &s, nil, said)
+			base := s
+			if name == "address flag" { // the scenarios with an address have the flag
+				base.Patient.Flags = nil
+			}
+			compare(r.id, name, &base, nil, said)
 		}
 		for name, said := range releases(facts.Recipient) {
 			ended := said
