@@ -215,3 +215,16 @@ func TestASignatureDoesNotChangeTheRevision(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestThePageListsWhatLawMayUse(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/law.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range pure {
+		if !strings.HasPrefix(name, "internal.") && !strings.Contains(string(page), "`"+name+"`") {
+			t.Errorf("%s is not listed", name)
+		}
+	}
+}

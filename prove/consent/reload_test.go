@@ -249,7 +249,7 @@ func TestBrokenLaw(t *testing.T) {
 	o := newOffice(t, "psych-clinic")
 	before := o.app.Law()
 	l := o.underLoad()
-	limit, tried, activated := 10, 0, 0
+	limit, tried, activated := 13, 0, 0
 	if proof.Full() {
 		limit = len(archives)
 	}
