@@ -2,6 +2,7 @@ package proof
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"slices"
@@ -95,4 +96,14 @@ func look(data []byte, where string, index map[[head]byte][]form, found map[Sigh
 			}
 		}
 	}
+}
+
+// Canary is 15 letters that nothing else contains, the same for the same name.
+func Canary(name string) string {
+	sum := sha256.Sum256([]byte("canary|" + name))
+	text := []byte("kanar")
+	for _, b := range sum[:10] {
+		text = append(text, 'a'+b%26)
+	}
+	return string(text)
 }
