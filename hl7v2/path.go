@@ -63,13 +63,16 @@ func (p *Path) readField(s string) bool {
 }
 
 // String returns the path in the form that ParsePath reads; first occurrences are not numbered.
-func (p Path) String() string {
-	out := append(make([]byte, 0, 32), p.Segment...)
+func (p Path) String() string { return string(p.AppendTo(make([]byte, 0, 32))) }
+
+// AppendTo appends what String returns.
+func (p Path) AppendTo(out []byte) []byte {
+	out = append(out, p.Segment...)
 	if p.Sequence > 1 {
 		out = append(strconv.AppendInt(append(out, '('), int64(p.Sequence), 10), ')')
 	}
 	if p.Field == 0 {
-		return string(out)
+		return out
 	}
 	out = strconv.AppendInt(append(out, '-'), int64(p.Field), 10)
 	if p.Repetition > 1 {
@@ -81,7 +84,7 @@ func (p Path) String() string {
 	if p.Component > 0 && p.Subcomponent > 0 {
 		out = strconv.AppendInt(append(out, '.'), int64(p.Subcomponent), 10)
 	}
-	return string(out)
+	return out
 }
 
 // Get returns the text at a path, unescaped, "" when it is absent, null or not a path.

@@ -38,6 +38,7 @@ func (b *builder) account() []Leaf {
 // classify appends the valued leaves of a segment.
 func (b *builder) classify(leaves []Leaf, f *frame, class func(field, rep int, leaf leafAt) (Class, string)) []Leaf {
 	var room [8]leafAt
+	first, paths := len(leaves), b.paths[:0] // of all leaves in one text
 	for n := 1; n <= len(f.seg.fields); n++ {
 		if n <= 2 && (f.seg.name == "MSH" || f.seg.name == "FHS" || f.seg.name == "BHS") {
 			continue
@@ -52,13 +53,21 @@ func (b *builder) classify(leaves []Leaf, f *frame, class func(field, rep int, l
 					Component: at.comp, Subcomponent: at.sub,
 				}
 				c, to := class(n, i, at)
-				leaves = append(leaves, Leaf{Path: path.String(), Class: c, Target: to})
+				from := len(paths)
+				paths = path.AppendTo(paths)
+				leaves = append(leaves, Leaf{Class: c, Target: to})
+				b.lengths = append(b.lengths, len(paths)-from)
 				if at.raw == null {
 					b.report(path.String(), IssueDelete, "the sender asks to delete this; the element is absent")
 				}
 			}
 		}
 	}
+	text := string(paths)
+	for i, length := range b.lengths {
+		leaves[first+i].Path, text = text[:length], text[length:]
+	}
+	b.paths, b.lengths = paths, b.lengths[:0]
 	return leaves
 }
 
@@ -126,7 +135,8 @@ func (b *builder) accountFrame(leaves []Leaf, f *frame) []Leaf {
 		}
 		if carried {
 			issues := b.issues
-			carried, back = false, b.rebuild(f)
+			carried = false
+			b.retry(f, back)
 			b.issues = issues
 		}
 		if back.field(n) == f.seg.field(n) {
@@ -242,9 +252,11 @@ func (b *builder) standing(f *frame) []stood {
 func (b *builder) silentStanding(f *frame, out []stood) []stood {
 	for i := range f.table.rows {
 		r := &f.table.rows[i]
+		if r.field == 0 || r.way != "<>" || (!slices.Contains(silent, r.mapName) && (r.mapName != "varies" || r.arg0() == "value") && (r.mapName != "attachment" || r.arg0() != "type")) {
+			continue
+		}
 		root := b.lookup(f, r.target.resource)
-		follows := slices.Contains(silent, r.mapName) || (r.mapName == "varies" && r.arg0() != "value") || (r.mapName == "attachment" && r.arg0() == "type")
-		if r.field == 0 || r.way != "<>" || root == nil || !follows || !b.holds(r.when, f) {
+		if root == nil || !b.holds(r.when, f) {
 			continue
 		}
 		for _, raw := range b.backRow(f, r, root) {

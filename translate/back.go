@@ -20,16 +20,40 @@ func (j *job) rebuild(f *frame) *segment {
 		out.put(1, []string{string(delims.Field)})
 		out.put(2, []string{delims.Encoding()})
 	}
-	for _, n := range f.table.order {
-		out.put(n, j.backField(f, n))
-	}
-	for n, raw := range j.carriedFields(f) {
-		if !slices.Contains(f.table.order, n) {
-			out.put(n, strings.Split(raw, "~"))
-		}
-	}
+	j.rebuildFields(f, func(int) bool { return true })
 	f.seg = was
 	return out
+}
+
+// rebuildFields writes the fields that are asked for, of those that the table knows, and
+// all others that are carried.
+func (j *job) rebuildFields(f *frame, asked func(n int) bool) {
+	carried := j.carriedFields(f)
+	for _, n := range f.table.order {
+		if asked(n) {
+			raw, ok := carried[n]
+			f.seg.put(n, j.backField(f, n, raw, ok))
+		}
+	}
+	for n, raw := range carried {
+		if !slices.Contains(f.table.order, n) {
+			f.seg.put(n, strings.Split(raw, "~"))
+		}
+	}
+}
+
+// retry rebuilds what did not come back of a segment before its fields were carried.
+func (j *job) retry(f *frame, back *segment) {
+	was := f.seg
+	f.seg = back
+	j.rebuildFields(f, func(n int) bool {
+		if slices.Equal(back.reps(n), was.reps(n)) {
+			return false
+		}
+		back.put(n, nil)
+		return true
+	})
+	f.seg = was
 }
 
 // carriedSeqs returns which segments of that name the home of a frame carries, in order.
@@ -69,13 +93,12 @@ func (j *job) carriedFields(f *frame) map[int]string {
 	return j.carriers(j.home(f))[j.carrierSegment(f)]
 }
 
-// backField returns the repetitions of one field: what was carried, where the elements
+// backField returns the repetitions of one field: what was carried, raw, where the elements
 // still say the same; else what the first row that agrees with all others says.
-func (j *job) backField(f *frame, n int) []string {
+func (j *job) backField(f *frame, n int, raw string, ok bool) []string {
 	if j.restricted(f.table, n) {
 		return nil
 	}
-	raw, ok := j.carriedFields(f)[n]
 	ok = ok && !j.guarded(f.table, n)
 	if ok && raw == "" && j.wayBack {
 		return nil
@@ -97,12 +120,18 @@ func (j *job) bestRow(f *frame, n int) []string {
 	var best []string
 	asked := false
 	for _, r := range f.table.of(n) {
+		if !r.back() {
+			continue
+		}
 		root := j.lookup(f, r.target.resource)
-		if !r.back() || root == nil {
+		if root == nil {
 			continue
 		}
 		issues := j.issues
 		reps := j.backRow(f, r, root)
+		if len(reps) == 0 && len(j.issues) == len(issues) {
+			continue
+		}
 		f.seg.put(n, reps) // a condition may be about the field itself
 		holds := j.holds(r.when, f)
 		f.seg.put(n, nil)
@@ -155,12 +184,8 @@ func (j *job) backRow(f *frame, r *row, root *fhir.Node) []string {
 	var reps []string
 	var room [4]place
 	for _, p := range j.ours(room[:0], f, r, root) {
-		c := j.borrow(call{f: f, args: r.args, location: j.where(r, root), field: r.field})
-		if last := r.lastName(); strings.HasSuffix(last, "[x]") {
-			c.choice = strings.TrimPrefix(p.name, strings.TrimSuffix(last, "[x]"))
-		}
 		if raw, ok := p.carried(j.carrierName(f, r.field)); ok && j.stillSays(f, r, p, raw) {
-			whole := appendReps(nil, raw)
+			whole := j.appendReps(nil, raw)
 			if len(whole) == 1 || !r.repeats() {
 				reps = append(reps, whole...)
 				continue
@@ -172,6 +197,16 @@ func (j *job) backRow(f *frame, r *row, root *fhir.Node) []string {
 		if j.wayBack && p.assumed() {
 			continue
 		}
+		if v, known := f.given(r, p.node); known {
+			if v != "" {
+				reps = j.appendReps(reps, v)
+			}
+			continue
+		}
+		c := j.borrow(call{f: f, args: r.args, location: j.where(r, root), field: r.field})
+		if last := r.lastName(); strings.HasSuffix(last, "[x]") {
+			c.choice = strings.TrimPrefix(p.name, strings.TrimSuffix(last, "[x]"))
+		}
 		node := p.node
 		if !slices.Contains(silent, r.mapName) {
 			node, c.beside = p.bare(), p.annotations()
@@ -179,12 +214,8 @@ func (j *job) backRow(f *frame, r *row, root *fhir.Node) []string {
 				continue
 			}
 		}
-		v, known := f.given(r, p.node)
-		if !known {
-			v = r.convert.from(c, node).String()
-		}
-		if v != "" {
-			reps = appendReps(reps, v)
+		if v := r.convert.from(c, node).String(); v != "" {
+			reps = j.appendReps(reps, v)
 		}
 		j.idle = c
 	}
@@ -202,7 +233,15 @@ func (f *frame) given(r *row, node *fhir.Node) (string, bool) {
 }
 
 // appendReps appends the repetitions of a raw field.
-func appendReps(reps []string, raw string) []string {
+func (j *job) appendReps(reps []string, raw string) []string {
+	if reps == nil && strings.IndexByte(raw, '~') < 0 {
+		if len(j.texts) == 0 {
+			j.texts = make([]string, 64)
+		}
+		reps, j.texts = j.texts[:1:1], j.texts[1:]
+		reps[0] = raw
+		return reps
+	}
 	for rep := range strings.SplitSeq(raw, "~") {
 		reps = append(reps, rep)
 	}
@@ -232,9 +271,12 @@ func (r *row) lastName() string {
 // those that its slice picks and no other field of the segment claims.
 // It may use the room.
 func (j *job) ours(room []place, f *frame, r *row, root *fhir.Node) []place {
+	found := r.target.findIn(room, root)
+	if len(found) == 0 {
+		return nil
+	}
 	name := j.carrierName(f, r.field)
 	segment := name[:strings.LastIndexByte(name, '-')]
-	found := r.target.findIn(room, root)
 	out := found[:0]
 	for _, p := range found {
 		if r.arg0() == "patient" && !j.mayLeave(p.node) {

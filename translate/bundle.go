@@ -28,7 +28,7 @@ func (j *job) id(resourceType, key string) string {
 // A part with ? may be empty; one with ! is a last resort and reported.
 func (j *job) key(f *frame, text string) (string, bool) {
 	for alternative := range strings.SplitSeq(text, "/") {
-		var parts []string
+		var text strings.Builder
 		whole, any := true, false
 		for name := range strings.SplitSeq(alternative, "+") {
 			bare := strings.TrimRight(name, "?!")
@@ -36,7 +36,13 @@ func (j *job) key(f *frame, text string) (string, bool) {
 			part := j.keyPart(f, or(from, bare))
 			whole = whole && (part != "" || strings.HasSuffix(name, "?"))
 			any = any || part != ""
-			parts = append(parts, bare+"="+part)
+			if text.Len() > 0 {
+				text.WriteByte('\x1e')
+			}
+			text.Grow(len(bare) + len(part) + 48)
+			text.WriteString(bare)
+			text.WriteByte('=')
+			text.WriteString(part)
 		}
 		if !whole || !any {
 			continue
@@ -44,7 +50,7 @@ func (j *job) key(f *frame, text string) (string, bool) {
 		if strings.HasSuffix(alternative, "!") {
 			j.report(j.location(f, 0), IssueNoKey, "no business key in the message; what else names it stands in")
 		}
-		return strings.Join(parts, "\x1e"), true
+		return text.String(), true
 	}
 	return "", false
 }

@@ -212,6 +212,9 @@ func (j *job) convert(c *call, r *row, reps []string) *fhir.Node {
 func (b *builder) link(f *frame) {
 	for i := range f.table.rows {
 		r := &f.table.rows[i]
+		if r.mapName != "ref" && r.mapName != "unsaid" {
+			continue
+		}
 		root := b.lookup(f, r.target.resource)
 		if r.mapName == "unsaid" && root != nil && b.holds(r.when, f) {
 			unsay(r, root)

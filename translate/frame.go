@@ -24,6 +24,7 @@ type job struct {
 	wayBack   bool                                     // no Meta: the message is rebuilt as it came, not sent to a partner
 	registry  []Authority                              // see authorities
 	idle      *call                                    // room for the next call
+	texts     []string                                 // room for fields of one repetition
 	room      *roomForValue                            // of the next value that is converted
 	marked    map[*fhir.Node][]string                  // the fields that the marks in a resource name
 	structure *structure                               // of the message
@@ -230,26 +231,31 @@ func (j *job) around(f *frame) string {
 
 // holds evaluates a condition in a frame.
 func (j *job) holds(c condition, f *frame) bool {
-	for _, t := range c {
-		if !j.test(t, f) {
+	for i := range c {
+		if !j.test(&c[i], f) {
 			return false
 		}
 	}
 	return true
 }
 
-func (j *job) test(t test, f *frame) bool {
+func (j *job) test(t *test, f *frame) bool {
 	switch t.verb {
 	case "valued":
 		return j.valued(t.subject, f)
 	case "present", "absent":
 		return j.exists(t.subject, f) == (t.verb == "present")
 	}
-	have := j.subject(t.subject, f)
+	have := ""
+	if t.isField {
+		have = j.fieldText(t.field, f)
+	} else {
+		have = j.subject(t.subject, f)
+	}
 	found := false
-	for _, v := range t.values {
-		if _, isRef := parseRef(v); isRef {
-			v = j.subject(v, f)
+	for i, v := range t.values {
+		if t.refs[i].field > 0 {
+			v = j.fieldText(t.refs[i], f)
 			found = found || (v != "" && have == v)
 			continue
 		}
@@ -306,10 +312,14 @@ func (j *job) subject(subject string, f *frame) string {
 	if first, rest, several := strings.Cut(subject, "+"); several {
 		return j.subject(first, f) + j.subject(rest, f)
 	}
-	ref, ok := parseRef(subject)
-	if !ok {
-		return ""
+	if ref, ok := parseRef(subject); ok {
+		return j.fieldText(ref, f)
 	}
+	return ""
+}
+
+// fieldText returns the text of a field of this segment or of the first of that name.
+func (j *job) fieldText(ref fieldRef, f *frame) string {
 	seg := j.within(f, ref.segment)
 	if seg == nil {
 		return ""

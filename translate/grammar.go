@@ -120,6 +120,10 @@ type test struct {
 	subject string // "RF1-1.1", "event", "ServiceRequest"
 	verb    string // = != in valued absent present
 	values  []string
+
+	isField bool       // subject is a field
+	field   fieldRef   // which
+	refs    []fieldRef // the values that are fields
 }
 
 // parseCondition reads "RF1-1.1 = R and PRD-7 valued".
@@ -141,8 +145,15 @@ func parseCondition(text string) (condition, error) {
 				return nil, fmt.Errorf("condition %q: value missing", part)
 			}
 			t.values = strings.Split(words[2], ",")
+			t.refs = make([]fieldRef, len(t.values))
+			for i, v := range t.values {
+				t.refs[i], _ = parseRef(v)
+			}
 		default:
 			return nil, fmt.Errorf("condition %q: unknown verb", part)
+		}
+		if !strings.Contains(t.subject, "+") {
+			t.field, t.isField = parseRef(t.subject)
 		}
 		c = append(c, t)
 	}

@@ -271,8 +271,11 @@ func (p place) saidBy(c *call) bool {
 func (b *builder) twins(f *frame) {
 	for i := range f.table.rows {
 		r := &f.table.rows[i]
+		if r.mapName != "same" {
+			continue
+		}
 		ref, ok := parseRef(r.arg0())
-		if r.mapName != "same" || !ok || f.seg.field(r.field) == "" || !b.holds(r.when, f) {
+		if !ok || f.seg.field(r.field) == "" || !b.holds(r.when, f) {
 			continue
 		}
 		first := b.frameOf(f, ref.segment)

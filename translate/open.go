@@ -20,8 +20,11 @@ func (b *builder) open(s *structure, seg *segment) *frame {
 			continue
 		}
 		at, parent := b.parentOf(r)
+		if at < 0 || at < best {
+			continue
+		}
 		probe := &frame{seg: seg, parent: parent}
-		if free := !b.taken(parent, r.table); at >= 0 && at >= best && b.holds(r.when, probe) && (at > best || (free && f.table == nil)) {
+		if free := !b.taken(parent, r.table); b.holds(r.when, probe) && (at > best || (free && f.table == nil)) {
 			best, f.row, f.parent, f.table = at, r, parent, nil
 			if free {
 				f.table = b.maps.segments[r.table]

@@ -72,6 +72,8 @@ type builder struct {
 	used    map[opened]bool       // tables that have read a segment
 	origins map[*fhir.Node]string // the field that said an item of a list
 	tables  map[*table]bool       // that read any segment
+	paths   []byte                // room for the paths of leaves
+	lengths []int                 // of those paths
 
 	stranger bool // a second person came where the structure has one: what follows may be about either
 }
