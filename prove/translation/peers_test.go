@@ -87,7 +87,12 @@ func TestPeers(t *testing.T) {
 					class = deviation
 				}
 				at := c.resource + "." + c.path
-				if why := cmp.Or(disputes[at+" "+text+" "+strings.Join(ours, ",")], disputes[at+" "+text+" "]); class == otherCode && why != "" {
+				segment, _, _ := strings.Cut(field, "-")
+				why := cmp.Or(disputes[at+" "+text+" "+strings.Join(ours, ",")], disputes[at+" "+text+" "])
+				if class == lacking {
+					why = cmp.Or(disputes[at+" from "+field+" "], disputes["any from "+field+" "], disputes["any from "+segment+" "])
+				}
+				if (class == otherCode || class == lacking) && why != "" {
 					class = "settled: " + why
 				}
 				counts[peer][class]++
@@ -161,7 +166,8 @@ func deviatingFields(t *testing.T) map[string]bool {
 	return out
 }
 
-// settled are the disputes over a code that were looked into: "Encounter.status planned finished" -> who is right, and why.
+// settled are the disputes that were looked into: "Encounter.status planned finished" over a code, "Organization.name from
+// GT1-11" over what only they say, "any from FT1" of a whole segment -> who is right, and why.
 func settled(t *testing.T) map[string]string {
 	t.Helper()
 	rows, err := tsv("testdata/disputes.tsv")
