@@ -108,7 +108,8 @@ func leavesOf(out []leafAt, raw string) []leafAt {
 func (b *builder) accountFrame(leaves []Leaf, f *frame) []Leaf {
 	stands := b.standing(f)
 	before := b.issues
-	back := b.rebuild(f)
+	back := b.rebuild(f, b.fields)
+	b.stood, b.fields = stands, back.fields
 	carried := false
 	for n := 1; n <= len(f.seg.fields); n++ {
 		if want := f.seg.field(n); strings.Trim(want, "~^&") != "" && back.field(n) != want && !b.withheld(f, n) {
@@ -220,7 +221,7 @@ var looking = []string{"varies", "component", "order", "taskstatus", "same", "at
 
 // standing returns what the elements of a frame give back without any carrier.
 func (b *builder) standing(f *frame) []stood {
-	out := make([]stood, 0, len(f.marks)+4)
+	out := b.stood[:0]
 	for k := range f.marks {
 		m := &f.marks[k]
 		if !m.placed {

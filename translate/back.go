@@ -12,9 +12,11 @@ var silent = []string{"SI", "constant", "same", "linked", "private", "regimen", 
 
 // rebuild writes the segment of a frame from its resources. Fields come in the order of
 // the table, so that a condition sees the fields it is about.
-func (j *job) rebuild(f *frame) *segment {
+// It may use the room.
+func (j *job) rebuild(f *frame, room [][]string) *segment {
 	was := f.seg
-	out := &segment{name: was.name, seq: was.seq, fields: make([][]string, 0, max(len(was.fields), len(f.table.fields)))}
+	out := &segment{name: was.name, seq: was.seq, fields: room[:0]}
+	out.fields = slices.Grow(out.fields, max(len(was.fields), len(f.table.fields)))
 	f.seg = out
 	if out.name == "MSH" {
 		out.put(1, []string{string(delims.Field)})

@@ -279,8 +279,9 @@ func (b *builder) bundle() *fhir.Node {
 		}
 	}
 	for _, n := range b.resources() {
-		entry := fhir.NewObject().SetText("fullUrl", b.p.base()+"/"+n.Ref())
-		request := fhir.NewObject().SetText("method", "PUT").SetText("url", n.Ref())
+		ref := n.Ref()
+		entry := fhir.NewObject().SetText("fullUrl", b.p.base()+"/"+ref)
+		request := fhir.NewObject().SetText("method", "PUT").SetText("url", ref)
 		out.Add("entry", entry.Set("resource", ordered(n)).Set("request", request))
 	}
 	prune(out)

@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"slices"
 	"strings"
 
 	"caregate/fhir"
@@ -8,6 +9,16 @@ import (
 
 // fill runs the rows that map fields and constants, in the order of the table.
 func (b *builder) fill(f *frame) {
+	if cap(b.marks) < 16 {
+		b.marks = make([]mark, 0, 128)
+	}
+	f.marks = b.marks
+	defer func() {
+		if len(f.marks) <= cap(b.marks) {
+			b.marks = f.marks[len(f.marks):]
+		}
+		f.marks = slices.Clip(f.marks)
+	}()
 	for i := range f.table.rows {
 		r := &f.table.rows[i]
 		if !r.forward() || r.mapName == "new" || r.mapName == "element" || r.mapName == "contained" || r.mapName == "ref" || r.mapName == "unsaid" {

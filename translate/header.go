@@ -16,7 +16,7 @@ func (w *writer) header(code, structure string) {
 		if n := w.singles["MessageHeader"]; n != nil {
 			f.bind("MessageHeader", n, true)
 		}
-		w.append(w.rebuild(f))
+		w.append(w.rebuild(f, nil))
 		return
 	}
 	p := w.p

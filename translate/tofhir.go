@@ -74,6 +74,9 @@ type builder struct {
 	tables  map[*table]bool       // that read any segment
 	paths   []byte                // room for the paths of leaves
 	lengths []int                 // of those paths
+	marks   []mark                // room for those of the next frame
+	stood   []stood               // room for what stands of the next frame
+	fields  [][]string            // room for the fields that the next frame gives back
 
 	stranger bool // a second person came where the structure has one: what follows may be about either
 }

@@ -205,7 +205,7 @@ func (w *writer) write(f *frame) bool {
 	if f.row.send == "only" && w.first(f.seg.name) != nil {
 		return false
 	}
-	seg := w.rebuild(f)
+	seg := w.rebuild(f, nil)
 	if fields := list(f.row.send); !w.wayBack && f.row.send != "all" && f.row.send != "none" && f.row.send != "only" {
 		for n := range seg.fields {
 			if !slices.Contains(fields, itoa(n+1)) {
