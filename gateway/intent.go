@@ -49,12 +49,16 @@ func (g *Gateway) intend(ctx context.Context, d ledger.Delivery, a *asked, v *ve
 	if err != nil {
 		return intended{}, err
 	}
+	var work []ledger.NewWork
+	if release > d.Release { // a repeat brings no new duties
+		work = g.duties(v, d.Destination, true)
+	}
 	now := g.Now()
 	writeBy := v.writeBy(now, GateExpiry-writeMargin)
 	token, _, err := g.Ledger.Intend(ctx, ledger.Intent{
 		Delivery: d.ID, Prior: d.Token, Children: d.Subjects, Epochs: v.epochs, Holder: g.holder, GateUntil: now.Add(GateExpiry),
 		Release: release, Key: a.out.Key, ControlID: a.out.ControlID, SHA256: v.SHA256, Decision: v.digest,
-		DecisionBody: body, Predecessor: predecessor, Events: []ledger.Event{g.decisionEvent(d, v, "0")},
+		DecisionBody: body, Predecessor: predecessor, Work: work, Events: []ledger.Event{g.decisionEvent(d, v, "0")},
 	})
 	if err != nil {
 		return intended{}, err
@@ -74,6 +78,9 @@ func (g *Gateway) decline(ctx context.Context, d ledger.Delivery, v *verdict, st
 	}
 	if state == ledger.DeliveryHeld || state == ledger.DeliveryFailed {
 		decided.Work = []ledger.NewWork{{Kind: "delivery-" + state, Owner: g.owner(d.Destination), Partner: d.Destination, Remedy: remedyOf(v, reason)}}
+	}
+	if v != nil && state != ledger.DeliveryPending {
+		decided.Work = append(decided.Work, g.duties(v, d.Destination, false)...)
 	}
 	if _, err := g.Ledger.Decline(ctx, decided); err != nil {
 		g.Log.Info("decision not recorded, it will be made again", slog.String("delivery", d.ID), slog.Any("error", err))

@@ -80,7 +80,7 @@ func (g *Gateway) release(ctx context.Context, a *asked, record func(context.Con
 		return adapters.Permit{}, v, errHeld
 	}
 	a.out.Bundle, a.out.BasedOn = redacted, basedOn(v.Decision)
-	if a.out.Notices, err = notices(v.Decision.Obligations); err != nil {
+	if a.out.Notices, err = notices(a, v.Decision.Obligations); err != nil {
 		v.Problem = err.Error()
 		return adapters.Permit{}, v, errDenied
 	}
@@ -121,6 +121,7 @@ func (g *Gateway) apply(ctx context.Context, a *asked, v *verdict, inputs facts)
 	request := g.request(a, inputs, v.AsOf)
 	v.Facts = facts(inputs).inForce(&request)
 	v.Decision = v.law.Decide(ctx, request)
+	withoutNil(a.bundle, &v.Decision)
 	v.digest = digest(v.Decision.Digest(), a.route)
 	for _, r := range v.Decision.Resources {
 		if r.Withheld {
@@ -195,25 +196,6 @@ func redactionOf(d policy.Decision) fhir.Redaction {
 	}
 	return r
 }
-
-// notices carries out the obligations that must come before a release: the texts that
-// have to travel with it. One that is not a text and not done already stops the release.
-func notices(obligations []policy.Obligation) ([]string, error) {
-	var texts []string
-	for _, o := range obligations {
-		switch {
-		case o.Text != "":
-			texts = append(texts, o.Text)
-		case o.Phase == "after", done[o.ID]:
-		default:
-			return nil, fmt.Errorf("obligation %s cannot be carried out", o.ID)
-		}
-	}
-	return texts, nil
-}
-
-// done are the duties that every release fulfils: it is recorded in the transaction of its intent, and redacted.
-var done = map[string]bool{"AUDIT": true, "REDACT": true}
 
 // render encodes for the destination and hashes the bytes.
 func (g *Gateway) render(a *asked, v *verdict) error {

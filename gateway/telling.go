@@ -59,7 +59,7 @@ func (g *Gateway) Tell(ctx context.Context, message string, to Listener) (Tellin
 	}
 	for {
 		t, err := g.tell(ctx, m, to)
-		if !errors.Is(err, ledger.ErrStale) { // a decision input changed while we decided
+		if !errors.Is(err, ledger.ErrStale) && !errors.Is(err, errLawChanged) { // an input changed while we decided
 			return t, err
 		}
 	}

@@ -19,7 +19,8 @@ type Intent struct {
 	Decision               string           // digest
 	DecisionBody           []byte
 	Predecessor            string
-	Events                 []Event // Message, Delivery and, with one child, Child are filled in where empty
+	Work                   []NewWork // duties that the release brings; about its message, so that they outlive the delivery
+	Events                 []Event   // Message, Delivery and, with one child, Child are filled in where empty
 }
 
 // Decided is a decision that released nothing.
@@ -51,6 +52,7 @@ func (l *Ledger) Intend(ctx context.Context, in Intent) (token int64, attempt st
 	}
 	attempt = newID("a_")
 	body := l.keys.seal(key, place{table: "attempt", row: attempt, column: "body"}, in.DecisionBody)
+	duties := l.sealEnding(key, in.Delivery, "", in.Work).work
 	err = l.write(ctx, func(t *tx) error {
 		if in.GateUntil.IsZero() {
 			in.GateUntil = t.now.Add(GateLimit)
@@ -74,6 +76,11 @@ func (l *Ledger) Intend(ctx context.Context, in Intent) (token int64, attempt st
 			attempt, d.id, d.attempts+1, in.Release, token, in.Key, in.ControlID, in.SHA256, in.Decision, nanos(t.now), key.id, body)
 		if err != nil {
 			return err
+		}
+		for _, w := range duties {
+			if err := t.addWork(w, d.message, ""); err != nil {
+				return err
+			}
 		}
 		if err := t.holdGate(attempt, in); err != nil {
 			return err
