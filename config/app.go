@@ -69,6 +69,7 @@ func Build(ctx context.Context, c Config, o BuildOptions) (*App, error) {
 		return nil, errors.Join(err, a.Close())
 	}
 	a.current.Store(g)
+	a.activated(ctx, g.tried)
 	return a, nil
 }
 
@@ -239,11 +240,15 @@ func (a *App) Reload(ctx context.Context, c Config) error {
 		return err
 	}
 	a.current.Store(next)
+	a.activated(ctx, next.tried)
 	gone := a.listeners.replace(opened)
 	before := a.deliver
 	if before != nil { // else Run has not started yet
 		a.deliver = a.start(next)
 		a.listeners.serve(a.options.Log)
+	}
+	if next.engine != old.engine {
+		old.gateway.Govern(ctx, next.engine) // what it has not recorded yet is decided by the new law
 	}
 	gone.stop()
 	before.stop()

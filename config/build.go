@@ -26,6 +26,7 @@ import (
 type generation struct {
 	config  Config
 	engine  *policy.Engine
+	tried   *triedLaw // law that comes into force with this generation; nil where it decides already
 	gateway *gateway.Gateway
 	fhir    *fhirrest.Receiver
 	consult *cdshooks.Handler
@@ -36,7 +37,7 @@ type generation struct {
 func (a *App) build(ctx context.Context, c Config, previous *generation) (*generation, error) {
 	g := &generation{config: c, senders: map[string]adapters.Sender{}}
 	var err error
-	if g.engine, err = a.lawFor(ctx, c, previous); err != nil {
+	if g.engine, g.tried, err = a.lawFor(ctx, c, previous); err != nil {
 		return nil, fmt.Errorf("law: %w", err)
 	}
 	credentials, err := c.credentials()

@@ -40,34 +40,42 @@ func (a *App) Law() LawStatus {
 	return a.lawState.status
 }
 
-// lawFor is the law of a configuration that is being built. Where it cannot come into force,
-// the law that decided before goes on, provided that it is of the same bundles: at a reload
-// that of the previous generation, at a start the last that was activated.
-func (a *App) lawFor(ctx context.Context, c Config, previous *generation) (*policy.Engine, error) {
+// triedLaw is law that nothing is wrong with and whose bytes are kept.
+type triedLaw struct {
+	engine *policy.Engine
+	own    []string // bundles from disk
+	hash   string   // of what was read
+}
+
+// lawFor is the law of a configuration that is being built; tried is nil where it decides
+// already. Where the law on disk cannot come into force, the law that decided before goes on,
+// provided that it is of the same bundles: at a reload that of the previous generation, at a
+// start the last that was activated.
+func (a *App) lawFor(ctx context.Context, c Config, previous *generation) (engine *policy.Engine, tried *triedLaw, err error) {
+	same := previous != nil && slices.Equal(previous.config.Site.Law, c.Site.Law)
 	own, base, err := c.law()
-	tried := lawHash(own, base, c.Site.Law)
-	if previous != nil && err == nil && tried == a.lawState.hash() && slices.Equal(previous.config.Site.Law, c.Site.Law) {
-		return previous.engine, nil
-	}
-	var engine *policy.Engine
-	if err == nil {
-		engine, err = a.tryLaw(ctx, c, own, base)
+	hash := lawHash(own, base, c.Site.Law)
+	if same && err == nil && hash == a.lawState.hash() {
+		return previous.engine, nil, nil
 	}
 	if err == nil {
-		return engine, a.activated(ctx, engine, own, tried)
+		tried, err = a.tryLaw(ctx, c, own, base)
 	}
-	a.refused(ctx, err, tried)
+	if err == nil {
+		return tried.engine, tried, nil
+	}
+	a.refused(ctx, err, hash)
 	switch {
-	case previous != nil && slices.Equal(previous.config.Site.Law, c.Site.Law):
-		return previous.engine, nil
+	case same:
+		return previous.engine, nil, nil
 	case previous == nil && c.Site.LawFrom != nil:
 		if last, lastErr := a.lastLaw(ctx, c, base); lastErr == nil {
 			a.options.Log.Warn("the last law that was activated decides", slog.Any("law", last.Revision()))
 			a.lawState.resume(last, a.options.Now())
-			return last, nil
+			return last, nil, nil
 		}
 	}
-	return nil, err
+	return nil, nil, err
 }
 
 func (s *lawState) hash() string {
@@ -80,42 +88,49 @@ func lawHash(own, base policy.Files, names []string) string {
 	return own.Hash() + base.Hash() + fmt.Sprint(names)
 }
 
-// tryLaw does all that comes before an activation: signatures, checks, tests, golden cases.
-func (a *App) tryLaw(ctx context.Context, c Config, own, base policy.Files) (*policy.Engine, error) {
+// tryLaw does all that comes before an activation: signatures, checks, tests, golden cases. It
+// keeps the bytes, so that decisions can be replayed: law that cannot be kept does not decide.
+func (a *App) tryLaw(ctx context.Context, c Config, own, base policy.Files) (*triedLaw, error) {
 	verifier, err := c.lawVerifier()
 	if err != nil {
 		return nil, err
 	}
-	return own.Activate(ctx, base, c.Site.Law, verifier, policy.Limits{})
-}
-
-// activated keeps the bytes of the law, so that its decisions can be replayed, and records it.
-// Law that cannot be kept does not decide.
-func (a *App) activated(ctx context.Context, e *policy.Engine, own policy.Files, tried string) error {
+	e, err := own.Activate(ctx, base, c.Site.Law, verifier, policy.Limits{})
+	if err != nil {
+		return nil, err
+	}
 	if err := a.keepLaw(e); err != nil {
-		return fmt.Errorf("the law cannot be kept for replay: %w", err)
+		return nil, fmt.Errorf("the law cannot be kept for replay: %w", err)
 	}
-	a.lawState.inForce(e, tried, a.options.Now())
-	if maps.Equal(a.lastActive().Law, e.Revision()) {
-		return a.settleLawWork(ctx) // a restart, or a command beside it, changes nothing
-	}
-	if err := a.nowActive(e, own.Bundles()); err != nil {
-		return err
-	}
-	body, _ := json.Marshal(map[string]map[string]string{"law": e.Revision()})
-	if err := a.ledger.Log(ctx, ledger.Event{Kind: "law-activated", Partner: OperatorID, Outcome: "0", Body: body}); err != nil {
-		return err
-	}
-	a.options.Log.Info("law activated", slog.Any("law", e.Revision()))
-	return a.settleLawWork(ctx)
+	return &triedLaw{e, own.Bundles(), lawHash(own, base, c.Site.Law)}, nil
 }
 
-func (s *lawState) inForce(e *policy.Engine, tried string, now time.Time) {
+// activated records that law decides now. A restart, or a command beside a running gateway, is
+// no activation. What cannot be recorded is only said: without a ledger nothing is decided anyway.
+func (a *App) activated(ctx context.Context, t *triedLaw) {
+	if t == nil {
+		return
+	}
+	a.lawState.inForce(t, a.options.Now())
+	err := a.settleLawWork(ctx)
+	if revision := t.engine.Revision(); !maps.Equal(a.lastActive().Law, revision) {
+		body, _ := json.Marshal(map[string]map[string]string{"law": revision})
+		err = errors.Join(err,
+			a.ledger.Log(ctx, ledger.Event{Kind: "law-activated", Partner: OperatorID, Outcome: "0", Body: body}),
+			a.nowActive(t.engine, t.own))
+		a.options.Log.Info("law activated", slog.Any("law", revision))
+	}
+	if err != nil {
+		a.options.Log.Error("the activation of law is not recorded", slog.Any("error", err))
+	}
+}
+
+func (s *lawState) inForce(t *triedLaw, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tried = tried
+	s.tried = t.hash
 	s.status.Activations++
-	s.status.Revision, s.status.Since = e.Revision(), now
+	s.status.Revision, s.status.Since = t.engine.Revision(), now
 	s.status.Refused, s.status.RefusedAt = "", time.Time{}
 }
 
@@ -182,23 +197,21 @@ func (a *App) ReloadLaw(ctx context.Context) error {
 		return errEnding
 	}
 	own, base, err := g.config.law()
-	tried := lawHash(own, base, g.config.Site.Law)
-	if err == nil && tried == a.lawState.hash() {
+	hash := lawHash(own, base, g.config.Site.Law)
+	if err == nil && hash == a.lawState.hash() {
 		return a.standing()
 	}
-	var engine *policy.Engine
+	var tried *triedLaw
 	if err == nil {
-		engine, err = a.tryLaw(ctx, g.config, own, base)
-	}
-	if err == nil {
-		err = a.activated(ctx, engine, own, tried)
+		tried, err = a.tryLaw(ctx, g.config, own, base)
 	}
 	if err != nil {
-		a.refused(ctx, err, tried)
+		a.refused(ctx, err, hash)
 		return err
 	}
-	g.engine = engine
-	g.gateway.Govern(ctx, engine)
+	g.engine = tried.engine
+	a.activated(ctx, tried)
+	g.gateway.Govern(ctx, tried.engine)
 	return nil
 }
 

@@ -111,7 +111,11 @@ func (a *App) lastLaw(ctx context.Context, c Config, base policy.Files) (*policy
 	if err != nil {
 		return nil, err
 	}
-	return a.tryLaw(ctx, c, own, base.Only(base.Bundles()...)) // its cases were tried when it was activated
+	tried, err := a.tryLaw(ctx, c, own, base.Only(base.Bundles()...)) // its cases were tried when it was activated
+	if err != nil {
+		return nil, err
+	}
+	return tried.engine, nil
 }
 
 // replayEngine is the law of a past decision, from the bytes that were kept.
