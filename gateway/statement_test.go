@@ -372,6 +372,41 @@ func TestStatementsAreNotSentOn(t *testing.T) {
 	}
 }
 
+// A confidential address goes only to whom it may be told, for as long as that is so.
+func TestAddressIsKept(t *testing.T) {
+	t.Parallel()
+	flagged := say(consent.StatedFlag, word("code", "address-confidential"))
+	for name, c := range map[string]struct {
+		said []statement
+		kept bool
+	}{
+		"not flagged":             {nil, false},
+		"flagged":                 {[]statement{flagged}, true},
+		"flagged, allowed":        {[]statement{flagged, say(consent.StatedAddress, ref("recipient", atClinic))}, false},
+		"flagged, once allowed":   {[]statement{flagged, say(consent.StatedAddress, ref("recipient", atClinic), day("end", "2026-10-31"))}, true},
+		"flagged until yesterday": {[]statement{say(consent.StatedFlag, word("code", "address-confidential"), day("end", "2026-10-31"))}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := teenager(t, nil)
+			h.state(informed.kind, informed.parts...)
+			for _, s := range c.said {
+				h.state(s.kind, s.parts...)
+			}
+			h.ends(h.consults(), ledger.DeliveryCompleted)
+			body, err := fhir.Parse(h.clinic.received()[0].Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range fhir.Entries(body) {
+				if r.ResourceType() == "Patient" && (r.Get("address") == nil) != c.kept {
+					t.Errorf("address kept: %v, want %v", r.Get("address") == nil, c.kept)
+				}
+			}
+		})
+	}
+}
+
 // GEN-08: by placement alone, the minimum, until it ends.
 func TestCarerGetsTheMinimum(t *testing.T) {
 	t.Parallel()
