@@ -102,7 +102,7 @@ func (e element) put(text string) (undo func()) {
 
 // editsOfEach is how many messages of each kind are edited at one element or field: more
 // would say the same again.
-const editsOfEach = 2
+const editsOfEach = 1
 
 // sampled tells whether an edit is among the first of its kind, and counts all.
 type sampled struct {
