@@ -246,12 +246,7 @@ func (j *job) test(t *test, f *frame) bool {
 	case "present", "absent":
 		return j.exists(t.subject, f) == (t.verb == "present")
 	}
-	have := ""
-	if t.isField {
-		have = j.fieldText(t.field, f)
-	} else {
-		have = j.subject(t.subject, f)
-	}
+	have := j.textOf(t, f)
 	found := false
 	for i, v := range t.values {
 		if t.refs[i].field > 0 {
@@ -262,6 +257,14 @@ func (j *job) test(t *test, f *frame) bool {
 		found = found || have == v
 	}
 	return found == (t.verb == "=" || t.verb == "in")
+}
+
+// textOf is the text that a test is about.
+func (j *job) textOf(t *test, f *frame) string {
+	if t.isField {
+		return j.fieldText(t.field, f)
+	}
+	return j.subject(t.subject, f)
 }
 
 // exists tells whether a resource is bound, a field is valued or a segment is there.
