@@ -79,9 +79,10 @@ fuzz: ## every fuzz target for FUZZTIME
 	done
 
 .PHONY: bench
-bench: ## benchmarks, COUNT times each; then v2 beside npm @medplum/core, node-hl7-client and Debian python3-hl7
+bench: ## benchmarks, COUNT times each; then v2 and decisions beside npm @medplum/core, node-hl7-client, @asushares/core, Debian python3-hl7
 	CAREGATE_CORPUS='$(abspath $(CAREGATE_CORPUS))' go test -run '^$$' -bench . -benchmem -count $(COUNT) ./...
 	CAREGATE_BENCH=1 go test -count=1 -v -run '^TestSpeed' ./prove/translation
+	CAREGATE_BENCH=1 go test -count=1 -v -run '^TestSpeed' ./prove/consent
 
 .PHONY: cover
 cover: ## share of statements that the tests run

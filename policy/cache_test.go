@@ -34,10 +34,10 @@ func TestAskedOnce(t *testing.T) {
 func TestCacheIsBounded(t *testing.T) {
 	t.Parallel()
 	var c cache
-	c.put("kept", answer{})
+	c.put([]byte("kept"), answer{})
 	for i := range 10 * cacheSize {
-		c.put(fmt.Sprint(i), answer{})
-		if _, ok := c.get("kept"); !ok {
+		c.put(fmt.Append(nil, i), answer{})
+		if _, ok := c.get([]byte("kept")); !ok {
 			t.Fatalf("lost after %d others", i)
 		}
 	}

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -52,12 +53,15 @@ func withheld(ref string, reasons ...Reason) ResourceDecision {
 
 // ask puts the facts to the law, once for the same facts.
 func (e *Engine) ask(ctx context.Context, r *consent.Request, f *consent.Facts) (answer, error) {
-	doc := input(r, f)
-	key := doc.String()
+	asked := askedOf(r, f)
+	key, err := json.Marshal(asked)
+	if err != nil {
+		return answer{}, fmt.Errorf("the facts cannot be told apart")
+	}
 	if a, known := e.answers.get(key); known && ctx.Err() == nil {
 		return a, nil
 	}
-	a, err := e.evaluate(ctx, doc)
+	a, err := e.evaluate(ctx, asked.document())
 	if err == nil {
 		e.answers.put(key, a)
 	}

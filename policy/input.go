@@ -1,16 +1,56 @@
 package policy
 
 import (
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"caregate/consent"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// input is the document that the law reads, built as values so that nothing is converted twice.
-func input(r *consent.Request, f *consent.Facts) ast.Value {
+// asked is all that the law may know of a request. What is not in it cannot get into the
+// document, so that its JSON is a key for what the law answers: whoever adds to the document
+// adds to the key.
+type asked struct {
+	Request consent.Request
+	Facts   consent.Facts
+}
+
+// askedOf leaves out what differs from one delivery to the next and makes no difference to the law.
+func askedOf(r *consent.Request, f *consent.Facts) *asked {
+	a := &asked{Request: *r, Facts: *f}
+	a.Request.AsOf, a.Request.Zone = time.Time{}, nil // the day is among the facts
+	a.Request.Authorities, a.Request.Consents, a.Request.Resources = nil, nil, nil
+	a.Request.Justification = strings.TrimSpace(r.Justification)
+	if a.Request.Justification != "" {
+		a.Request.Justification = "given" // what it says is for people
+	}
+	c := &a.Request.Child
+	c.Refs, c.BirthDate, c.CourtOrders, c.JointRequired = nil, "", nil, nil
+	if c.Ref = ""; r.Child.Is(r.Recipient.Ref) {
+		c.Ref = r.Recipient.Ref
+	}
+	a.Facts.ValidUntil = time.Time{}
+	a.Facts.Signatures = slices.Clone(f.Signatures)
+	for i := range a.Facts.Signatures {
+		a.Facts.Signatures[i].Items = nil
+	}
+	return a
+}
+
+// Document is what the law is asked about a request, as JSON: the input of `opa eval` beside
+// the bundles. Requests with the same document have the same answer of the law.
+func Document(r consent.Request) []byte {
+	facts := r.Evaluate()
+	return []byte(askedOf(&r, &facts).document().String())
+}
+
+// document is what the law reads, built as values so that nothing is converted twice.
+func (a *asked) document() ast.Value {
+	r, f := &a.Request, &a.Facts
 	return obj(
 		"jurisdiction", str(r.Jurisdiction),
 		"jurisdictions", jurisdictions(r.Jurisdiction),
