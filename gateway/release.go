@@ -18,6 +18,7 @@ import (
 
 // asked is what release decides about: content of one child, for one route.
 type asked struct {
+	forms   []consent.Filed // the consents that it is decided by
 	route   Route
 	child   string
 	bundle  *fhir.Node // a copy that release may change
@@ -84,6 +85,12 @@ func (g *Gateway) release(ctx context.Context, a *asked, record func(context.Con
 		v.Problem = err.Error()
 		return adapters.Permit{}, v, errDenied
 	}
+	copies, err := a.copies(v.Decision)
+	if err != nil {
+		v.Problem = err.Error()
+		return adapters.Permit{}, v, errDenied
+	}
+	a.out.Notices = append(a.out.Notices, copies...)
 	if err := g.render(a, v); err != nil {
 		return adapters.Permit{}, v, err
 	}
@@ -244,6 +251,7 @@ func (g *Gateway) request(a *asked, inputs facts, asOf time.Time) consent.Reques
 	}
 	g.medications(a, &r)
 	inputs.into(&r, &g.forms)
+	a.forms = r.Consents
 	return r
 }
 

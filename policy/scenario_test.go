@@ -138,18 +138,7 @@ func TestCases(t *testing.T) {
 	}
 	var sc score
 	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		doc, err := yaml.YAMLToJSON(text)
-		if err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		var s Scenario
-		if err := json.Unmarshal(doc, &s); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
+		s := caseIn(t, file)
 		if s.ID+".yaml" != filepath.Base(file) {
 			t.Errorf("%s: id is %q", file, s.ID)
 		}
@@ -159,4 +148,21 @@ func TestCases(t *testing.T) {
 		t.Errorf("%d reasons differ", sc.otherReasons)
 	}
 	t.Logf("%d of %d cases exact", sc.exact, sc.rows)
+}
+
+func caseIn(t *testing.T, file string) Scenario {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := yaml.YAMLToJSON(text)
+	if err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	var s Scenario
+	if err := json.Unmarshal(doc, &s); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return s
 }

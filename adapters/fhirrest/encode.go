@@ -51,6 +51,9 @@ func (c Codec) Encode(out adapters.Outbound) (adapters.Encoded, error) {
 	return adapters.Encoded{ContentType: mediaType, Body: bundle.JSON()}, nil
 }
 
+// CarriesConsent says that a Bundle can hold the consent beside what it permits (42 CFR 2.32).
+func (c Codec) CarriesConsent() bool { return true }
+
 // known are the types that the receiver of a status has in full from the referral itself.
 var known = []string{"Patient", "ServiceRequest", "Practitioner", "PractitionerRole", "Organization", "MessageHeader"}
 

@@ -54,3 +54,9 @@ test_hiv_not_named if {
 
 # The rule is law in Illinois only.
 test_not_elsewhere if code(us_test.facts({"US": true}, 12, {"PSY": true}, ["mental-health"], us_test.grant)) == {"consent"}
+
+test_rights_are_the_patients_at_18 if {
+	of_age := mental_health(18, us_test.grant, {})
+	"IL-MH-07" in us_test.rules(of_age)
+	not "IL-MH-07" in us_test.rules(mental_health(11, us_test.grant, {}))
+}
