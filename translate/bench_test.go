@@ -40,8 +40,8 @@ func TestAllocationsPerLeaf(t *testing.T) {
 	for _, name := range []string{"ref-i12.hl7", "siu-s12.hl7", "omg-o19.hl7"} {
 		m := readMessage(t, filepath.Join(goldenDir, name))
 		leaves := len(toFHIR(t, m, p).Leaves)
-		if each := testing.AllocsPerRun(5, func() { toFHIR(t, m, p) }) / float64(leaves); each > 40 {
-			t.Errorf("%s: %.0f allocations for each valued leaf, not 40 at most", name, each)
+		if each := testing.AllocsPerRun(5, func() { toFHIR(t, m, p) }) / float64(leaves); each > 20 {
+			t.Errorf("%s: %.0f allocations for each valued leaf, not 20 at most", name, each)
 		} else {
 			t.Logf("%s: %d leaves, %.0f allocations each", name, leaves, each)
 		}
