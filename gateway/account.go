@@ -18,7 +18,7 @@ type Disclosure struct {
 	Partner   string            `json:"partner"`
 	Name      string            `json:"name,omitempty"`
 	Recipient string            `json:"recipient,omitempty"` // as registered, "Organization/x"
-	Via       string            `json:"via"`                 // "delivery", "read", "explanation"
+	Via       string            `json:"via"`                 // "delivery", "read", "explanation", "consultation"
 	Receipt   string            `json:"receipt"`             // "received", "refused", "perhaps"
 	What      []string          `json:"what,omitempty"`      // records; of a read their types
 	Without   []string          `json:"without,omitempty"`   // elements that were taken out
@@ -71,6 +71,11 @@ func (g *Gateway) Account(ctx context.Context, child string) ([]Disclosure, erro
 		}
 		all = append(all, asked...)
 	}
+	consulted, err := g.Ledger.EventsOf(ctx, child)
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, g.onRequest(consulted, map[string]string{"consult": "consultation"})...)
 	if err := g.Ledger.Log(ctx, ledger.Event{Kind: "accounted", Partner: "operator", Child: child, Outcome: "0"}); err != nil {
 		return nil, err
 	}
@@ -169,9 +174,14 @@ func (g *Gateway) disclosedOnRequest(ctx context.Context, message string) ([]Dis
 	if err != nil {
 		return nil, err
 	}
+	return g.onRequest(rows, map[string]string{"read": "read", "told": "explanation"}), nil
+}
+
+// onRequest lists the events in which something was given to who asked, by what they are called.
+func (g *Gateway) onRequest(rows []ledger.AuditRow, called map[string]string) []Disclosure {
 	var all []Disclosure
 	for _, row := range rows {
-		via := map[string]string{"read": "read", "told": "explanation"}[row.Kind]
+		via := called[row.Kind]
 		if via == "" || row.Outcome != "0" {
 			continue
 		}
@@ -180,8 +190,8 @@ func (g *Gateway) disclosedOnRequest(ctx context.Context, message string) ([]Dis
 		all = append(all, Disclosure{
 			At: row.At, Partner: row.Partner, Name: g.partners[row.Partner].Name, Recipient: g.partners[row.Partner].Recipient.Ref,
 			Via: via, Receipt: receiptPerhaps, What: said.Types, Purpose: said.Purpose, Basis: said.Basis,
-			Consents: said.Consents, Law: said.Law, SHA256: said.SHA256, Sent: 1, Message: message,
+			Consents: said.Consents, Law: said.Law, SHA256: said.SHA256, Sent: 1, Message: row.Message,
 		})
 	}
-	return all, nil
+	return all
 }

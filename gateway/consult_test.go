@@ -2,6 +2,8 @@ package gateway_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -173,6 +175,18 @@ func TestConsultReleasesWhatTheConsentPermits(t *testing.T) {
 	rows = slices.DeleteFunc(rows, func(r ledger.AuditRow) bool { return r.Kind != "consult" })
 	if err != nil || len(rows) != 1 || rows[0].Outcome != "0" || rows[0].Partner != "clinic" || rows[0].Child == "" {
 		t.Errorf("audited %+v", rows)
+	}
+	account, err := h.Account(t.Context(), child)
+	account = slices.DeleteFunc(account, func(d gateway.Disclosure) bool { return d.Via != "consultation" })
+	sum := sha256.Sum256(text)
+	if err != nil || len(account) != 1 || account[0].Partner != "clinic" || account[0].SHA256 != hex.EncodeToString(sum[:]) {
+		t.Errorf("accounted %+v %v", account, err)
+	}
+	if _, text := ask(t, url, "stranger", about(t)); strings.Contains(string(text), "F90.2") {
+		t.Error("a stranger was shown content")
+	}
+	if account, _ := h.Account(t.Context(), child); len(account) != 1 {
+		t.Errorf("what was refused is accounted: %+v", account)
 	}
 }
 
