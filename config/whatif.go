@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -143,10 +142,7 @@ func (a *App) keptEngines() func(context.Context, map[string]string) (*policy.En
 	var mu sync.Mutex
 	known := map[string]kept{}
 	return func(ctx context.Context, revisions map[string]string) (*policy.Engine, error) {
-		name := ""
-		for _, bundle := range slices.Sorted(maps.Keys(revisions)) {
-			name += bundle + "@" + revisions[bundle] + " "
-		}
+		name := fmt.Sprint(revisions) // fmt sorts the keys of a map
 		mu.Lock()
 		defer mu.Unlock()
 		k, compiled := known[name]

@@ -85,7 +85,7 @@ func lawCase(t *testing.T, archive string) (files Files, problems string) {
 			case "problems":
 				problems = string(f.Data)
 			case "remove":
-				for _, gone := range strings.Fields(string(f.Data)) {
+				for gone := range strings.FieldsSeq(string(f.Data)) {
 					delete(files, gone)
 				}
 			default:

@@ -130,7 +130,7 @@ func (o *office) unpack(archive, below, closed string) {
 		switch f.Name {
 		case "problems":
 		case "remove":
-			for _, name := range strings.Fields(string(f.Data)) {
+			for name := range strings.FieldsSeq(string(f.Data)) {
 				if err := os.Remove(filepath.Join(o.dir, "law", name)); err != nil {
 					o.t.Fatal(err)
 				}
