@@ -135,6 +135,7 @@ func parseLabels(text string) ([]label, error) {
 // Label adds meta.security to a resource, or to every resource of a Bundle, in place. Labels
 // that are there stay; a higher confidentiality is added beside a lower one. A record takes
 // on the labels of what it was made for (reasonReference, addresses, Task.focus) in the same Bundle.
+// A segment of HL7 v2 that no table reads takes on the labels of everything that came with it.
 // A confidentiality that is there counts for a record whose codes no table knows.
 func (l *Labeler) Label(bundle *fhir.Node) { l.labelAll(bundle, true) }
 
@@ -159,6 +160,22 @@ func (l *Labeler) labelAll(bundle *fhir.Node, trusted bool) {
 			purposes(n, func(ref string) { inherit(n, byRef[ref]) })
 		}
 	}
+	for _, n := range fhir.Entries(bundle) {
+		if keepsSegment(n) {
+			for _, beside := range fhir.Entries(bundle) {
+				inherit(n, beside)
+			}
+		}
+	}
+}
+
+// segmentSystem is the code system of a Basic that keeps a segment of HL7 v2 that no table reads.
+const segmentSystem = "https://caregate.invalid/fhir/StructureDefinition/segment"
+
+// keepsSegment reports a record of which nobody knows what it speaks of: it may be any record
+// that came with it, and takes on the labels of all.
+func keepsSegment(n *fhir.Node) bool {
+	return n.ResourceType() == "Basic" && n.At("code.coding[0].system").Text() == segmentSystem
 }
 
 // purposes yields what a record was made for: its reasons, what a plan addresses, what a Task is about.
