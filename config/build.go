@@ -100,6 +100,9 @@ func (a *App) pipeline(c Config) gateway.Options {
 		Now: a.options.Now, Log: a.options.Log, Workers: d.Workers, SendTimeout: d.SendTimeout,
 		Backoff: gateway.Backoff{First: d.FirstRetry, Cap: d.LongestRetry},
 	}
+	if d.Alert != "" {
+		o.Alert = alert(d.Alert)
+	}
 	if a.hooks != nil {
 		o.Hooks = a.hooks
 	}

@@ -94,6 +94,8 @@ type Delivery struct {
 	FirstRetry time.Duration `yaml:"firstRetry" default:"1s" min:"10ms"`
 	// LongestRetry is where the doubling ends.
 	LongestRetry time.Duration `yaml:"longestRetry" default:"5m" min:"10ms"`
+	// Alert is a URL that is posted to, without personal data, when something urgent has not arrived within 60 s.
+	Alert string `yaml:"alert"`
 	// Expires is how long a delivery is tried before a person has to look.
 	Expires time.Duration `yaml:"expires" default:"72h" min:"1s"`
 }

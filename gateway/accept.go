@@ -240,7 +240,7 @@ func (g *Gateway) fill(a *ledger.Acceptance, m *inspection) {
 
 func (g *Gateway) delivery(r Route, m *inspection) ledger.NewDelivery {
 	d := ledger.NewDelivery{Destination: r.Destination(), Route: r.Name, Lane: r.Destination() + "/" + m.who.child, Urgency: 1, Subjects: []string{m.who.child}}
-	if r.Urgent {
+	if r.urgent(m.decoded.Bundle) {
 		d.Urgency = 0
 	}
 	if r.Expires > 0 {

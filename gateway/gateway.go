@@ -104,6 +104,7 @@ type Options struct {
 	Workers      int           // deliveries at work at once
 	SendTimeout  time.Duration // from first byte to answer
 	Backoff      Backoff
+	Alert        func(context.Context, Alert) error // tells who is on call of urgent deliveries that do not arrive; nil tells nobody
 }
 
 // Gateway is a running pipeline.
@@ -156,6 +157,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		running.Go(func() { g.work(ctx) })
 	}
 	running.Go(func() { g.sweepUntil(ctx) })
+	running.Go(func() { g.watch(ctx) })
 	running.Wait()
 	return nil
 }

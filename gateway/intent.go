@@ -82,6 +82,7 @@ func (g *Gateway) decline(ctx context.Context, d ledger.Delivery, v *verdict, st
 	if v != nil && state != ledger.DeliveryPending {
 		decided.Work = append(decided.Work, g.duties(v, d.Destination, false)...)
 	}
+	decided.Work = append(decided.Work, g.undelivered(d, state)...)
 	if _, err := g.Ledger.Decline(ctx, decided); err != nil {
 		g.Log.Info("decision not recorded, it will be made again", slog.String("delivery", d.ID), slog.Any("error", err))
 	}

@@ -51,6 +51,7 @@ func next(d ledger.Delivery, receipt adapters.Receipt, err error, now time.Time,
 // record closes the attempt. A stale token means another process has taken over: then its word counts.
 func (g *Gateway) record(ctx context.Context, d ledger.Delivery, token int64, o ledger.Outcome) {
 	o.Token = token
+	o.Work = append(o.Work, g.undelivered(d, o.State)...)
 	for i := range o.Work {
 		o.Work[i].Owner = g.owner(d.Destination)
 	}

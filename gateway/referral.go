@@ -121,7 +121,7 @@ func (g *Gateway) stored(ctx context.Context, id string) (Kind, *fhir.Node, erro
 
 // party reports whether the partner asked for the service or was a destination of the request.
 func (g *Gateway) party(ctx context.Context, partner string, origin ledger.Message) (bool, error) {
-	if origin.Partner == partner {
+	if origin.Partner == partner || partner == ownPartner {
 		return true, nil
 	}
 	deliveries, err := g.Ledger.Deliveries(ctx, origin.ID)

@@ -15,6 +15,8 @@ func (r Route) carries(m *inspection) bool {
 	switch {
 	case r.To == m.partner.ID, !has(r.Kinds, m.kind):
 		return false
+	case m.partner.ID == ownPartner && r.To != m.origin.Partner: // only who asked is answered
+		return false
 	case len(r.From) > 0 && !has(r.From, m.partner.ID):
 		return false
 	case r.OwnReferrals && m.origin.Partner != r.To:
