@@ -100,12 +100,13 @@ type ScenarioRequest struct {
 	Justification       string `json:"justification"`
 	LegalBasis          string `json:"legalBasis"`
 	EducationalInterest bool   `json:"legitimateEducationalInterest"`
-	// Medications are the resources that ask for a medication to be given, by reference.
-	Medications map[string]ScenarioMedication `json:"medications"`
+	// Medications are the resources that ask for a medication to be given.
+	Medications []ScenarioMedication `json:"medications"`
 }
 
 // ScenarioMedication says what is asked: see consent.Asked.
 type ScenarioMedication struct {
+	Ref          string `json:"ref"`
 	Ordered      bool   `json:"ordered"`
 	Psychotropic bool   `json:"psychotropic"`
 	Type         string `json:"type"`
@@ -202,10 +203,11 @@ func (p *ScenarioPatient) child() consent.Child {
 }
 
 func (q *ScenarioRequest) asked(ref string) *consent.Asked {
-	m, isAsked := q.Medications[ref]
-	if !isAsked {
+	at := slices.IndexFunc(q.Medications, func(m ScenarioMedication) bool { return m.Ref == ref })
+	if at < 0 {
 		return nil
 	}
+	m := q.Medications[at]
 	return &consent.Asked{Ordered: m.Ordered, Psychotropic: m.Psychotropic, Type: m.Type}
 }
 
