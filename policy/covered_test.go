@@ -34,7 +34,14 @@ func TestRulesAreTried(t *testing.T) {
 			}
 		}
 	}
+	docs, err := os.ReadFile("../docs/consent.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for id := range table(src.data["rules"]) {
+		if !strings.Contains(string(docs), "| "+id+" |") {
+			t.Errorf("rule %s is not in the list of docs/consent.md", id)
+		}
 		if !tried[id] {
 			t.Errorf("rule %s decides no case and no test of a bundle names it", id)
 		}
