@@ -238,10 +238,11 @@ func (b *builder) standing(f *frame) []stood {
 			continue
 		}
 		s.value = m.row.convert.from(c, m.place.bare())
-		raw := s.value.String()
-		m.gives, m.known = raw, m.place.node != nil && !slices.Contains(looking, m.row.mapName)
+		if m.known = m.place.node != nil && !slices.Contains(looking, m.row.mapName); m.known {
+			m.gives = s.value.String()
+		}
 		if m.row.joins() || s.value.repeats() {
-			s.rep, s.lines = -1, strings.Split(unescape(strings.NewReplacer(`\.br\`, "\n", "~", "\n").Replace(raw)), "\n")
+			s.rep, s.lines = -1, strings.Split(unescape(strings.NewReplacer(`\.br\`, "\n", "~", "\n").Replace(s.value.String())), "\n")
 		}
 		out = append(out, s)
 		b.idle = c
