@@ -163,7 +163,7 @@ func (d *door) await(conn *net.TCPConn) (*arrival, bool) {
 type slowly struct{ io.Reader }
 
 func (s slowly) Read(b []byte) (int, error) {
-	time.Sleep(90 * time.Millisecond)
+	time.Sleep(140 * time.Millisecond)
 	return s.Reader.Read(b[:min(len(b), 1<<16)])
 }
 
