@@ -16,9 +16,11 @@ func TestDuties(t *testing.T) {
 	v := &verdict{AsOf: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), Decision: policy.Decision{
 		Resources: []policy.ResourceDecision{{Ref: "Condition/secret"}},
 		Obligations: []policy.Obligation{
-			{ID: "AUDIT", Phase: "after"}, {ID: "BREAK-GLASS-AUDIT", Phase: "after", Target: []string{"Condition/secret"}},
+			{ID: "AUDIT", Phase: "after"},
+			{ID: "BREAK-GLASS-AUDIT", Phase: "after", Target: []string{"Condition/secret"}},
 			{ID: "NOTIFY-GUARDIAN", Phase: "after", Target: []string{"RelatedPerson/mother"}},
-			{ID: "NOTIFY-PRIVACY-OFFICER", Phase: "after"}, {ID: "REQUEST-COSIGN", Phase: "after", Target: []string{"RelatedPerson/father"}},
+			{ID: "NOTIFY-PRIVACY-OFFICER", Phase: "after"},
+			{ID: "REQUEST-COSIGN", Phase: "after", Target: []string{"RelatedPerson/father"}},
 		},
 	}}
 	released, declined := g.duties(v, "clinic.fhir", true), g.duties(v, "clinic.fhir", false)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"caregate/config"
 )
@@ -138,13 +139,13 @@ func (c *authorityListCmd) Run(s *session) (err error) {
 
 // said is who said something, before whom and when.
 func said(o config.Origin) string {
-	var out string
+	var out strings.Builder
 	for _, p := range [][2]string{{"by", o.By}, {"witness", o.Witness}, {"received", o.Received}} {
 		if p[1] != "" {
-			out += "; " + p[0] + " " + p[1]
+			out.WriteString("; " + p[0] + " " + p[1])
 		}
 	}
-	return out
+	return out.String()
 }
 
 type authorityImportCmd struct {

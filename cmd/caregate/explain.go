@@ -212,13 +212,14 @@ func (s *session) attempt(a gateway.Attempt) {
 
 // factText names a fact that counted, and where it is from.
 func factText(f gateway.Fact) string {
-	text := fmt.Sprintf("%s %s version %d", f.Kind, f.Key, f.Version)
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s %s version %d", f.Kind, f.Key, f.Version)
 	for _, p := range [][2]string{{"by", f.By}, {"evidence", f.Evidence}, {"witness", f.Witness}, {"message", f.Message}} {
 		if p[1] != "" {
-			text += ", " + p[0] + " " + p[1]
+			text.WriteString(", " + p[0] + " " + p[1])
 		}
 	}
-	return text + ", received " + clock(f.Received)
+	return text.String() + ", received " + clock(f.Received)
 }
 
 func after(a gateway.Attempt) string {

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"regexp"
-	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -214,12 +213,3 @@ func (d *door) count(mark string) (begun, whole int) {
 	return begun, whole
 }
 
-// latest returns the first byte of the newest message among the marks.
-func (d *door) latest(marks ...string) (at time.Time) {
-	for _, a := range d.seen() {
-		if slices.Contains(marks, a.mark) && a.first.After(at) {
-			at = a.first
-		}
-	}
-	return at
-}

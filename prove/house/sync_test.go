@@ -74,8 +74,8 @@ func (h *heldSync) reached() {
 func TestNoAnswerBeforeTheSync(t *testing.T) {
 	t.Parallel()
 	h := newHeldSync(t)
-	child(1).Introduce(t, h.served.Served)
-	child(1).Allow(t, h.served.Served)
+	child(1).Introduce(t, h.Served)
+	child(1).Allow(t, h.Served)
 	each := 2
 	if full {
 		each = 50
