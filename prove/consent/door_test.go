@@ -212,4 +212,3 @@ func (d *door) count(mark string) (begun, whole int) {
 	}
 	return begun, whole
 }
-
