@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,6 +56,9 @@ func TestStatementsNarrow(t *testing.T) {
 		changes++
 		was, is := decided(t, engine, s, before), decided(t, engine, s, after)
 		for _, kept := range was {
+			if name == "end of agency" && strings.HasPrefix(kept, "MedicationRequest/") {
+				continue // a child who is no ward any more needs no approval of the State (IL-PSY-01)
+			}
 			if !slices.Contains(is, kept) {
 				widened++
 				t.Errorf("%s: %s opens %s", id, name, kept)

@@ -257,7 +257,7 @@ func TestExplainSaysItInWords(t *testing.T) {
 	h := hearing{t: t, s: s, w: w, child: 1}
 	e := h.play(circumstances{Unfiled: true})
 	words, errs, exit := s.Run(true, "explain", e.Message)
-	for _, want := range []string{"To lakeside.fhir, by the route consult-to-lakeside: denied", "withheld: Patient/", "CON-03 (FHIR R4 Consent", "needs a consent of someone with authority"} {
+	for _, want := range []string{"To lakeside.fhir, by the route consult-to-lakeside: denied", "withheld: Patient/", "CON-03 no-consent", "(FHIR R4 Consent", "needs a consent of someone with authority"} {
 		if exit != 0 || !strings.Contains(words, want) {
 			t.Errorf("exit %d, %s: explain does not say %q in\n%s", exit, errs, want, words)
 		}
