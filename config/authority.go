@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"caregate/adapters"
 	"caregate/consent"
@@ -83,12 +84,20 @@ func (a *App) EndAuthority(ctx context.Context, child string, g Grant) (Ack, err
 		if one.Holder != g.Holder || !named {
 			continue
 		}
-		f.held[i].End, f.touched = g.End, []string{g.Holder}
+		f.held[i].End, f.touched = earlier(one.End, g.End), []string{g.Holder}
 	}
 	if f.touched == nil {
 		return Ack{}, fmt.Errorf("the holder has no such authority on file: %w", ledger.ErrNotFound)
 	}
 	return f.accept(ctx)
+}
+
+// earlier keeps a last day that comes before another one: to end what has ended must not prolong it.
+func earlier(stands, end string) string {
+	if len(stands) == len(time.DateOnly) && len(end) == len(stands) && stands < end {
+		return stands
+	}
+	return end
 }
 
 // patientOf returns a "Patient/ID" that stands for the child.

@@ -2,6 +2,9 @@ package config
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/pem"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -127,5 +130,36 @@ func TestKeptLawIsNamedSafely(t *testing.T) {
 	}
 	if _, err := app.keptFile("us-il", "2026.11.1+0123456789ab"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAKeyThatIsAdded: law that nobody had to sign is tried again under a key, and again without.
+func TestAKeyThatIsAdded(t *testing.T) {
+	t.Parallel()
+	s := lawSite(t)
+	app := s.running()
+	if app.Law().Refused != "" {
+		t.Fatal(app.Law().Refused)
+	}
+	public, _, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write("law.pub", string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})))
+	open := s.read(SiteFile)
+	s.write(SiteFile, strings.Replace(open, "poll: 100ms}", "poll: 100ms, key: law.pub}", 1))
+	if err := app.Reload(t.Context(), s.load()); err != nil {
+		t.Fatal(err)
+	}
+	if app.Law().Refused == "" {
+		t.Error("unsigned law is not tried under the key that was added")
+	}
+	s.write(SiteFile, open)
+	if err := app.Reload(t.Context(), s.load()); err != nil || app.Law().Refused != "" {
+		t.Errorf("%v, refused %q", err, app.Law().Refused)
 	}
 }

@@ -2,11 +2,13 @@ package config
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -54,7 +56,7 @@ type triedLaw struct {
 func (a *App) lawFor(ctx context.Context, c Config, previous *generation) (engine *policy.Engine, tried *triedLaw, err error) {
 	same := previous != nil && slices.Equal(previous.config.Site.Law, c.Site.Law)
 	own, base, err := c.law()
-	hash := lawHash(own, base, c.Site.Law)
+	hash := c.lawHash(own, base)
 	if same && err == nil && hash == a.lawState.hash() {
 		return previous.engine, nil, nil
 	}
@@ -84,8 +86,15 @@ func (s *lawState) hash() string {
 	return s.tried
 }
 
-func lawHash(own, base policy.Files, names []string) string {
-	return own.Hash() + base.Hash() + fmt.Sprint(names)
+// lawHash tells apart what would be tried: the law, which bundles decide, and the key that
+// verifies them. Another key is another law: what it does not verify must not decide.
+func (c Config) lawHash(own, base policy.Files) string {
+	hash := own.Hash() + base.Hash() + fmt.Sprint(c.Site.Law)
+	if c.Site.LawFrom == nil || c.Site.LawFrom.Key == "" {
+		return hash
+	}
+	key, err := os.ReadFile(c.path(c.Site.LawFrom.Key))
+	return hash + fmt.Sprintf("%x %t", sha256.Sum256(key), err == nil)
 }
 
 // tryLaw does all that comes before an activation: signatures, checks, tests, golden cases. It
@@ -102,7 +111,7 @@ func (a *App) tryLaw(ctx context.Context, c Config, own, base policy.Files) (*tr
 	if err := a.keepLaw(e); err != nil {
 		return nil, fmt.Errorf("the law cannot be kept for replay: %w", err)
 	}
-	return &triedLaw{e, own.Bundles(), lawHash(own, base, c.Site.Law)}, nil
+	return &triedLaw{e, own.Bundles(), c.lawHash(own, base)}, nil
 }
 
 // activated records that law decides now. A restart, or a command beside a running gateway, is
@@ -197,7 +206,7 @@ func (a *App) ReloadLaw(ctx context.Context) error {
 		return errEnding
 	}
 	own, base, err := g.config.law()
-	hash := lawHash(own, base, g.config.Site.Law)
+	hash := g.config.lawHash(own, base)
 	if err == nil && hash == a.lawState.hash() {
 		return a.standing()
 	}
@@ -244,7 +253,7 @@ func (a *App) watchLaw(ctx context.Context) {
 			continue
 		}
 		own, base, _ := c.law() // what cannot be read is tried too, and refused with its reason
-		now := lawHash(own, base, c.Site.Law)
+		now := c.lawHash(own, base)
 		if now == seen && now != a.lawState.hash() {
 			_ = a.ReloadLaw(context.WithoutCancel(ctx)) // it says itself why it refuses
 		}

@@ -154,6 +154,9 @@ func (a *App) placeRow(ctx context.Context, children []rowsOf, header, row []str
 	if at < 0 {
 		at, children = len(children), append(children, rowsOf{child: child})
 	}
+	if entry.ID != "" && slices.ContainsFunc(children[at].entries, func(e Entry) bool { return e.Kind == entry.Kind && e.ID == entry.ID }) {
+		return children, errors.New("column id: stands twice for this child and kind, so that one row would replace the other")
+	}
 	children[at].entries = append(children[at].entries, entry)
 	children[at].at = append(children[at].at, line)
 	return children, nil

@@ -117,6 +117,9 @@ func (a *App) EndStatement(ctx context.Context, child, key, end, source string) 
 	if s.Of, _, _ = strings.Cut(rest, "|"); s.Of == OperatorID {
 		s.Of = ""
 	}
+	if !s.Restricts() {
+		end = earlier(s.End, end)
+	}
 	s.End = end
 	s.Origin = f.origin(Entry{})
 	f.state(s)

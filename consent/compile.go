@@ -108,6 +108,9 @@ func (d *directive) header(n *fhir.Node) {
 	if n.Get("policy").Len() == 0 && n.Get("policyRule").Len() == 0 {
 		d.problem("Consent.policy", "a policy or a policyRule is required (ppc-1)")
 	}
+	if n.Get("decision") != nil || n.Get("subject") != nil || n.Get("grantor") != nil {
+		d.problem("Consent.decision", "elements of R5 stand beside elements of R4: which of them count is unknown")
+	}
 	if n.Get("implicitRules") != nil {
 		d.problem("Consent.implicitRules", "names rules that are not understood")
 	}
@@ -197,6 +200,24 @@ func (d *directive) rules(n *fhir.Node) {
 	d.root = d.rule(root, kind, "provision", criteria{}, 0)
 }
 
+// provisionShape says which elements of a provision are lists. One of another shape would be
+// passed over, and with it the restriction that it says.
+var provisionShape = map[string]fhir.Kind{
+	"actor": fhir.Array, "action": fhir.Array, "securityLabel": fhir.Array, "purpose": fhir.Array, "class": fhir.Array,
+	"code": fhir.Array, "data": fhir.Array, "provision": fhir.Array, "period": fhir.Object, "dataPeriod": fhir.Object,
+}
+
+func (d *directive) shape(n *fhir.Node, path string) {
+	if n.Kind() != fhir.Object {
+		d.problem("Consent."+path, "has to be one provision")
+	}
+	for name, m := range n.Members() {
+		if kind, known := provisionShape[name]; known && m.Kind() != kind {
+			d.problem("Consent."+path+"."+name, "is a list where it should be none, or none where it should be one")
+		}
+	}
+}
+
 func baseRule(policyRule *fhir.Node) string {
 	for c := range codings(policyRule) {
 		switch c {
@@ -213,6 +234,7 @@ func (d *directive) rule(n *fhir.Node, kind, path string, inherited criteria, de
 	if kind != "permit" && kind != "deny" {
 		d.problem("Consent."+path+".type", "must be permit or deny")
 	}
+	d.shape(n, path)
 	r := &rule{permit: kind == "permit", path: path}
 	r.when = d.criteria(n, path, inherited, r.permit)
 	if depth == maxProvisionDepth {

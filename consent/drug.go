@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"caregate/fhir"
 )
@@ -114,7 +115,10 @@ func (d drug) is(approved *fhir.Node) bool {
 
 // words are the words of a medication's name without numbers, units and a dose that stands after a comma.
 func words(name string) []string {
-	name, _, _ = strings.Cut(strings.ToLower(name), ",")
+	name = strings.ToLower(name)
+	if before, after, _ := strings.Cut(name, ","); strings.IndexFunc(strings.TrimSpace(after), unicode.IsDigit) == 0 {
+		name = before // any other comma may part the ingredients of a combination
+	}
 	var out []string
 	for w := range strings.FieldsFuncSeq(name, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') }) {
 		if w[0] >= '0' && w[0] <= '9' || slices.Contains([]string{"mg", "mcg", "g", "ml", "oral", "tablet", "capsule", "solution"}, w) {

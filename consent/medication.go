@@ -51,6 +51,8 @@ type Approval struct {
 	Evidence      bool
 	Days          int // whole local days since it was given
 	Agents        []Agent
+
+	unread bool // active, and cannot be read in full
 }
 
 // The states of an approval at the instant of a decision.
@@ -116,8 +118,9 @@ func (e *evaluation) medication(it *item) *Medication {
 func (e *evaluation) approvals(n *fhir.Node, ref string, order drug) []Approval {
 	given, err := parseDate(n.Get("dateTime").Text())
 	base := Approval{Consent: n.Ref(), State: ApprovalInForce, Evidence: evidenced(n)}
+	base.unread = n.Get("status").Text() == "active" && (err != nil || modifier(n, "Consent") != "")
 	switch {
-	case err != nil || modifier(n, "Consent") != "" || n.Get("status").Text() != "active":
+	case base.unread || n.Get("status").Text() != "active":
 		base.State = ApprovalEnded
 	case e.req.AsOf.Before(given.start(e.zone)):
 		base.State = ApprovalNotYet
@@ -149,6 +152,8 @@ func (e *evaluation) approval(a Approval, p, root *fhir.Node, path, ref string, 
 	}
 	when, err := parsePeriod(period)
 	switch {
+	case !a.Permit && (a.unread || err != nil && a.State == ApprovalInForce):
+		a.State = ApprovalInForce // a denial that cannot be read stands
 	case a.State != ApprovalInForce:
 	case err != nil || when.over(e.req.AsOf, e.zone):
 		a.State = ApprovalEnded

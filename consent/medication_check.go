@@ -209,10 +209,20 @@ func CheckMedicationApproval(n *fhir.Node) []Problem {
 
 // provisionProblems checks one permit: which medication, up to which dose, until when.
 func provisionProblems(p, root *fhir.Node, given date, dated bool) []string {
-	if p.Get("type").Text() != "permit" {
-		return nil
-	}
 	var out []string
+	if p != root && p.Get("provision").Len() > 0 {
+		out = append(out, "is nested too deeply")
+	}
+	switch p.Get("type").Text() {
+	case "permit":
+	case "deny":
+		if (p != root || p.Get("code").Len() > 0) && p.Get("data").Len() == 0 {
+			out = append(out, "needs the order that it denies as data")
+		}
+		return out
+	default:
+		return append(out, "needs the type permit or deny")
+	}
 	if p.Get("code").Len() == 0 {
 		out = append(out, "needs the medication as code")
 	}

@@ -114,7 +114,30 @@ func StatementsFrom(r *fhir.Node) []Statement {
 			}
 		}
 	}
+	tellApart(out)
 	return out
+}
+
+// tellApart gives restrictions of one kind that stand on one resource without ids of their own
+// different ones: one must not replace the other. What releases has to be named by its sender,
+// so that it can be ended.
+func tellApart(list []Statement) {
+	count := map[[2]string]int{}
+	for i := range list {
+		count[[2]string{list[i].Kind, list[i].ID}]++
+	}
+	for i := range list {
+		s := &list[i]
+		if count[[2]string{s.Kind, s.ID}] < 2 {
+			continue
+		}
+		if s.Restricts() {
+			sum := sha256.Sum256(fmt.Appendf(nil, "%q|%q|%q|%q|%q", s.Code, s.Persons, s.Scope, s.Start, s.End))
+			s.ID += "." + hex.EncodeToString(sum[:8])
+		} else {
+			s.problem(s.Path, "stands beside another of its kind: needs an id of its own")
+		}
+	}
 }
 
 // withdrawnStatus: the document or flag itself says that it counts no more.

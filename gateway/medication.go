@@ -1,10 +1,12 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"time"
 
@@ -69,6 +71,9 @@ func (g *Gateway) medications(a *asked, r *consent.Request) {
 				r.Resources[i].Asked = &consent.Asked{Ordered: true, Psychotropic: g.Labeler.Psychotropic(res.Node), Type: a.request}
 			}
 		case "QuestionnaireResponse", "Task":
+			if res.Node.ResourceType() == "QuestionnaireResponse" && !consent.IsMedicationForm(res.Node) {
+				continue // a record like any other
+			}
 			r.Resources[i].Asked = &consent.Asked{Psychotropic: true, Type: a.request}
 		}
 	}
@@ -149,7 +154,7 @@ func (g *Gateway) decidesMedication(ctx context.Context, m *inspection) error {
 			m.issues = append(m.issues, adapters.Issue{Location: "Task.businessStatus", Code: adapters.CodeForbidden, Text: "told on, not acted upon: this partner may not decide about medication (asserts: consent)"})
 			continue
 		}
-		denial := denialOf(task, asked)
+		denial := denialOf(task, asked, m.in.Received)
 		m.stated = append(m.stated, ledger.Input{Kind: inputConsent, Key: denial.Ref(), Body: denial.JSON()})
 	}
 	return nil
@@ -164,23 +169,25 @@ func deniesMedication(task *fhir.Node) bool {
 	return false
 }
 
-// denialOf writes a denial as a Consent of the published form.
-func denialOf(task, request *fhir.Node) *fhir.Node {
+// denialOf writes a denial as a Consent of the published form. It is about the child of the
+// request, and counts from its receipt on where it states no instant.
+func denialOf(task, request *fhir.Node, received time.Time) *fhir.Node {
 	text := func(name, value string) *fhir.Node { return fhir.NewObject().SetText(name, value) }
 	concept := func(system, code string) *fhir.Node {
 		return fhir.NewObject().Set("coding", fhir.NewArray(text("system", system).SetText("code", code)))
 	}
-	provision := text("type", "deny")
+	provision, child := text("type", "deny"), task.Get("for")
 	for _, r := range fhir.Entries(request) {
 		if r.ResourceType() == "MedicationRequest" {
 			provision.Add("data", text("meaning", "instance").Set("reference", text("reference", r.Ref())))
+			child = r.Get("subject")
 		}
 	}
 	return fhir.NewResource("Consent").SetText("id", "denial-"+task.ID()).SetText("status", "active").
 		Set("scope", concept(consent.SystemConsentScope, "treatment")).
 		Set("category", fhir.NewArray(concept(consent.SystemConsentCategory, consent.CategoryPsychotropic))).
-		Set("patient", task.Get("for").Clone()).
-		SetText("dateTime", task.Get("lastModified").Text()).
+		Set("patient", child.Clone()).
+		SetText("dateTime", cmp.Or(task.Get("lastModified").Text(), received.UTC().Format(time.RFC3339))).
 		Set("performer", fhir.NewArray(task.Get("owner").Clone())).
 		Set("sourceReference", text("reference", task.Ref())).
 		Set("policy", fhir.NewArray(text("uri", systemMedicationDecision))).
@@ -190,10 +197,25 @@ func denialOf(task, request *fhir.Node) *fhir.Node {
 // reconsider puts back in its place what waits for an approval, once something changed that
 // may be one. child "" is every child: after a start, for what a crash left behind.
 func (g *Gateway) reconsider(ctx context.Context, child string) {
+	g.reconsiderSome(ctx, child, func(ledger.Delivery) bool { return true })
+}
+
+// reconsiderOutdated does it for orders whose decision no longer stands: its time is over, such as
+// that before an approval begins, or it was made by other law.
+func (g *Gateway) reconsiderOutdated(ctx context.Context) {
+	law, now := g.law.Load().Revision(), g.Now()
+	g.reconsiderSome(ctx, "", func(d ledger.Delivery) bool {
+		v, _, err := g.recorded(ctx, d.ID)
+		until := v.Decision.ValidUntil
+		return err == nil && (!until.IsZero() && !now.Before(until) || !maps.Equal(law, v.Decision.Law))
+	})
+}
+
+func (g *Gateway) reconsiderSome(ctx context.Context, child string, which func(ledger.Delivery) bool) {
 	held, err := g.Ledger.FindDeliveries(ctx, ledger.DeliveryFilter{State: ledger.DeliveryHeld, Subject: child})
 	var ids []string
 	for _, d := range held {
-		if strings.HasPrefix(d.Reason, errUnapproved.Error()) {
+		if strings.HasPrefix(d.Reason, errUnapproved.Error()) && which(d) {
 			ids = append(ids, d.ID)
 		}
 	}

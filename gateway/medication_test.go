@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"caregate/consent"
 	"caregate/gateway"
 	"caregate/ledger"
+	"caregate/queue"
 )
 
 // ward is a house whose child is the State's ward. The care organisation orders medication
@@ -243,6 +245,40 @@ func TestApprovalFollowsTheChild(t *testing.T) {
 	if !strings.Contains(d.Reason, "ended") {
 		t.Errorf("reason %q", d.Reason)
 	}
+}
+
+// An approval that begins later lets the order go when it begins.
+func TestApprovalThatBeginsLater(t *testing.T) {
+	t.Parallel()
+	c := &clock{}
+	l, err := ledger.Open(t.Context(), ledger.Options{Dir: t.TempDir(), KEK: make([]byte, 32), Now: c.now, Writer: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	h := ward(t, func(o *gateway.Options) {
+		o.Ledger, o.Now, o.Schedule = l, c.now, queue.NewHeap(queue.Options{Now: c.now})
+	})
+	h.approves(strings.Replace(approval("active", guardian, given, until, "", 10), `"period":{`, `"period":{"start":"2026-11-03",`, 1))
+	id := h.orders()
+	h.at(id, "clinic", ledger.DeliveryHeld)
+	c.offset.Store(int64(72 * time.Hour))
+	h.at(id, "clinic", ledger.DeliveryCompleted)
+}
+
+// A denial that does not say when it was made, or of whom, is one.
+func TestDenialWithoutItsInstant(t *testing.T) {
+	t.Parallel()
+	h := ward(t, nil)
+	id := h.orders()
+	h.at(id, "clinic", ledger.DeliveryHeld)
+	body := bundleOf(flow(t, "01-medication-consult/23-consent-decision-denied-task.json"))
+	without := regexp.MustCompile(`"lastModified":\s*"[^"]*",`).ReplaceAllString(body, "")
+	if without == body {
+		t.Fatal("the sample has no lastModified")
+	}
+	h.post("unit", "POST /", without, adapters.CodeAccepted)
+	h.at(id, "clinic", ledger.DeliveryDenied)
 }
 
 // A form that the unit would send back is refused when it comes, with where and without values.

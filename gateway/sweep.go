@@ -9,6 +9,9 @@ import (
 // sweepEvery bounds how long a lost hint can delay a delivery.
 const sweepEvery = time.Second
 
+// outdatedEvery is how often is looked for orders whose decision no longer stands.
+const outdatedEvery = time.Minute
+
 // sweep wakes every lane that has work: after a start, and for whatever a lost hint left
 // behind. Where the clock may have been set back, nothing waits for the time it had before.
 func (g *Gateway) sweep(ctx context.Context, back bool) error {
@@ -37,6 +40,9 @@ func (g *Gateway) sweepUntil(ctx context.Context) {
 		case <-tick.C:
 			now := g.Now()
 			back := now.Before(last)
+			if !now.Truncate(outdatedEvery).Equal(last.Truncate(outdatedEvery)) {
+				g.reconsiderOutdated(ctx)
+			}
 			last = now
 			if err := g.sweep(ctx, back); err != nil && ctx.Err() == nil {
 				g.Log.Error("lanes not swept", slog.Any("error", err))

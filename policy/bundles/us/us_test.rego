@@ -112,6 +112,10 @@ test_carer_has_nothing_else if not "current-carer" in code(carer_asks({}, {"care
 
 test_carer_without_substance_use if not "current-carer" in code(carer_asks({"SUD": true}, {}))
 
+test_carer_without_counselling_of_the_minor if not "current-carer" in code(carer_asks({"MINOR-COUNSELING": true}, {}))
+
+test_carer_without_what_is_specially_protected if not "current-carer" in code(carer_asks({"SPI": true}, {}))
+
 test_carer_under_a_denial if not "current-carer" in code(carer_asks({}, {"denies": [{"consent": "c", "path": "p"}]}))
 
 rules(input_) := found if {
