@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"slices"
 	"strings"
 
 	"caregate/fhir"
@@ -62,6 +63,26 @@ func withoutNil(bundle *fhir.Node, d *policy.Decision) {
 			d.Effect = policy.PermitWithRedaction
 		}
 	}
+	withoutCompany(d)
+}
+
+// company are the codes of records that only go along with others.
+var company = map[string]bool{"administrative-context": true, "attached-to-released": true}
+
+// withoutCompany keeps back what would go along with nothing any more.
+func withoutCompany(d *policy.Decision) {
+	for _, rd := range d.Resources {
+		if !rd.Withheld && !slices.ContainsFunc(rd.Reasons, func(r policy.Reason) bool { return company[r.Code] }) {
+			return
+		}
+	}
+	for i := range d.Resources {
+		if rd := &d.Resources[i]; !rd.Withheld {
+			rd.Withheld, rd.Redact = true, nil
+			rd.Reasons = []policy.Reason{{Rule: "GEN-CONTEXT", Code: "nothing-released", Needs: "needs some record of the child to be released"}}
+		}
+	}
+	d.Effect = policy.Deny
 }
 
 // saysNone returns the kind of which the record says that there is none; "" where it does not.

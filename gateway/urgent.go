@@ -76,7 +76,9 @@ func (g *Gateway) watch(ctx context.Context) {
 
 // lookAfterUrgent puts what is late on the work list, and alerts and answers for what is on
 // it. All that it knows is in the ledger, so that another process or a later start goes on.
+// One item that fails, such as of a child who was expunged, keeps no other from its alert.
 func (g *Gateway) lookAfterUrgent(ctx context.Context) error {
+	var failed error
 	for _, state := range []string{ledger.DeliveryPending, ledger.DeliveryIntended} {
 		waiting, err := g.Ledger.FindDeliveries(ctx, ledger.DeliveryFilter{State: state})
 		if err != nil {
@@ -86,9 +88,7 @@ func (g *Gateway) lookAfterUrgent(ctx context.Context) error {
 			if d.Urgency != 0 || g.Now().Sub(d.Created) < urgentLate {
 				continue
 			}
-			if err := g.late(ctx, d); err != nil {
-				return err
-			}
+			failed = errors.Join(failed, g.late(ctx, d))
 		}
 	}
 	items, err := g.Ledger.WorkItems(ctx, ledger.WorkOpen)
@@ -97,12 +97,10 @@ func (g *Gateway) lookAfterUrgent(ctx context.Context) error {
 	}
 	for _, w := range items {
 		if w.Kind == WorkUrgent {
-			if err := g.raise(ctx, w); err != nil {
-				return err
-			}
+			failed = errors.Join(failed, g.raise(ctx, w))
 		}
 	}
-	return nil
+	return failed
 }
 
 // late makes the work item of a delivery that still waits, once.
@@ -160,6 +158,9 @@ func (g *Gateway) answerSender(ctx context.Context, w ledger.Work) error {
 		return err
 	}
 	kind, bundle, err := g.stored(ctx, w.Message)
+	if errors.Is(err, ledger.ErrExpunged) { // there is nobody left to speak of
+		return nil
+	}
 	if err != nil || kind != KindReferral {
 		return err
 	}

@@ -21,6 +21,8 @@ kept_from_carer(sig) if count(sig.denies) > 0
 
 kept_from_carer(_) if count(input.unreadable) > 0
 
+kept_from_carer(_) if input.child.age < 0 # perhaps of age
+
 kept_from_carer(sig) if minor_only(sig)
 
 kept_from_carer(sig) if sig.guardian.endangerment

@@ -112,6 +112,8 @@ test_carer_has_nothing_else if not "current-carer" in code(carer_asks({}, {"care
 
 test_carer_without_substance_use if not "current-carer" in code(carer_asks({"SUD": true}, {}))
 
+test_carer_of_a_child_of_unknown_age if not "current-carer" in code(object.union(carer_asks({}, {}), {"child": {"age": -1}}))
+
 test_carer_without_counselling_of_the_minor if not "current-carer" in code(carer_asks({"MINOR-COUNSELING": true}, {}))
 
 test_carer_without_what_is_specially_protected if not "current-carer" in code(carer_asks({"SPI": true}, {}))
