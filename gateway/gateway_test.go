@@ -55,6 +55,14 @@ func (c *clinic) respond(answer func(context.Context, adapters.Release) (adapter
 	c.answer = answer
 }
 
+// recover has the clinic take everything from now on, and returns how many it was sent before.
+func (c *clinic) recover() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.answer = nil
+	return len(c.got)
+}
+
 // refuse is a clinic that is out of reach.
 func refuse(context.Context, adapters.Release) (adapters.Receipt, error) {
 	return adapters.Receipt{}, &adapters.Failure{Code: adapters.CodeUnavailable, Detail: "connection refused"}
