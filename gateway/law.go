@@ -18,7 +18,8 @@ func (g *Gateway) Law() *policy.Engine { return g.law.Load() }
 // Govern puts other law in force. Every decision is made by exactly one Engine: what was
 // decided by the old one and not recorded yet is decided again, and what is leaving by it has
 // left, or will never, when Govern returns. A partner that does not read delays that by
-// GateExpiry at most, after which nothing of that send leaves any more.
+// GateExpiry at most, after which nothing of that send leaves any more. An answer to somebody who
+// asks, a read or a consultation, that was recorded before may still be written for readExpiry/2.
 func (g *Gateway) Govern(ctx context.Context, e *policy.Engine) {
 	g.law.Store(e)
 	last := g.sends.last()
