@@ -73,6 +73,14 @@ func (g *Gateway) Replay(ctx context.Context, d ledger.Delivery, how Replay) (Re
 	if err != nil {
 		return Replayed{}, err
 	}
+	// The facts that counted were read between the decision's instant and its record: what was
+	// filed within the millisecond of the record may have come after it.
+	if want := recorded.digestOf(route); again.digest != want {
+		earlier, err := g.rejudge(ctx, d, route, old, recorded.AsOf, recorded.AsOf)
+		if err == nil && earlier.digest == want {
+			again, at = earlier, recorded.AsOf
+		}
+	}
 	r := Replayed{
 		Delivery: d.ID, Message: d.Message, Destination: d.Destination, Route: d.Route, AsOf: recorded.AsOf,
 		Was: recorded.Decision.Effect, Drifted: again.digest != recorded.digestOf(route),

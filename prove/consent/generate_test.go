@@ -253,6 +253,9 @@ func (g generator) consent(id string) object {
 		c["policyRule"] = concept(terminology+"v3-ActCode", g.one("rule is", "OPTIN", "OPTOUT"))
 	}
 	root["period"] = object{"start": g.mostly("from", "2025-09-01", 92, "2026-01-05", "2026-03-02"), "end": g.mostly("until", "2026-12-31", 90, "2026-03-01", "2026-02-28")}
+	if period := root["period"].(object); period["start"].(string) > period["end"].(string) {
+		period["end"] = "2026-12-31" // the wrong way round, a form could not be read at all
+	}
 	if g.often("open end", 15) {
 		delete(root["period"].(object), "end")
 	}
