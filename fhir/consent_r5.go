@@ -32,7 +32,7 @@ func ConsentFromR5(n *Node) *Node {
 		out.Add("verification", verificationFromR5(v))
 	}
 	decision := n.Get("decision").Text()
-	root := provisionFromR5(NewObject().Set("provision", n.Get("provision").Clone()), decision)
+	root := provisionFromR5(NewObject().Set("provision", n.Get("provision").Clone()), decision, granteesOf(n))
 	out.Set("provision", root.Set("period", n.Get("period").Clone()))
 	return out
 }
@@ -93,8 +93,23 @@ func verificationFromR5(v *Node) *Node {
 		Set("verificationDate", v.Get("verificationDate").Item(0).Clone())
 }
 
-// provisionFromR5 gives a provision its type, and those below it the opposite one.
-func provisionFromR5(p *Node, kind string) *Node {
+// granteesOf lists whom the form speaks to, as the actors of its permits: one that names
+// them nowhere else must not reach everybody.
+func granteesOf(n *Node) *Node {
+	if n.Get("grantee").Len() == 0 {
+		return nil
+	}
+	actors := NewArray()
+	for _, grantee := range n.Get("grantee").Items() {
+		coding := NewObject().SetText("system", "http://terminology.hl7.org/CodeSystem/v3-ParticipationType").SetText("code", "IRCP")
+		actors.Append(NewObject().Set("role", NewObject().Set("coding", NewArray(coding))).Set("reference", grantee.Clone()))
+	}
+	return actors
+}
+
+// provisionFromR5 gives a provision its type, and those below it the opposite one. A permit
+// for which nobody is named is for the grantees.
+func provisionFromR5(p *Node, kind string, grantees *Node) *Node {
 	out := NewObject().SetText("type", kind)
 	for _, name := range []string{"extension", "modifierExtension", "period", "actor", "action", "securityLabel", "purpose", "code", "dataPeriod", "data"} {
 		out.Set(name, p.Get(name).Clone())
@@ -107,11 +122,16 @@ func provisionFromR5(p *Node, kind string) *Node {
 	for _, c := range p.Get("documentType").Items() {
 		out.Add("class", c.Clone())
 	}
+	if p.Get("actor") != nil {
+		grantees = nil
+	} else if kind == "permit" {
+		out.Set("actor", grantees.Clone())
+	}
 	if p.Get("expression") != nil {
 		out.Add("modifierExtension", NewObject().SetText("url", "http://hl7.org/fhir/5.0/StructureDefinition/extension-Consent.provision.expression"))
 	}
 	for _, child := range p.Get("provision").Items() {
-		out.Add("provision", provisionFromR5(child, opposite(kind)))
+		out.Add("provision", provisionFromR5(child, opposite(kind), grantees))
 	}
 	return out
 }

@@ -13,9 +13,17 @@ func fromR5(c Object) Object {
 	if c["subject"] == nil || c["patient"] != nil {
 		return c
 	}
-	var turn func(p Object, kind string) Object
-	turn = func(p Object, kind string) Object {
+	var grantees []any
+	for _, g := range objects(c["grantee"]) {
+		role := Object{"coding": []any{Object{"system": terminology + "v3-ParticipationType", "code": "IRCP"}}}
+		grantees = append(grantees, Object{"role": role, "reference": g})
+	}
+	var turn func(p Object, kind string, named bool) Object
+	turn = func(p Object, kind string, named bool) Object {
 		out := Object{"type": kind}
+		if named = named || p["actor"] != nil; !named && kind == "permit" && grantees != nil {
+			out["actor"] = grantees // a permit that names nobody is for the grantees
+		}
 		for _, name := range criteria {
 			if p[name] != nil {
 				out[name] = p[name]
@@ -26,7 +34,7 @@ func fromR5(c Object) Object {
 			classes = append(classes, Object{"system": "http://hl7.org/fhir/resource-types", "code": t["code"]})
 		}
 		for _, child := range objects(p["provision"]) {
-			children = append(children, turn(child, map[string]string{"permit": "deny", "deny": "permit"}[kind]))
+			children = append(children, turn(child, map[string]string{"permit": "deny", "deny": "permit"}[kind], named))
 		}
 		if classes != nil {
 			out["class"] = classes
@@ -40,7 +48,7 @@ func fromR5(c Object) Object {
 		"resourceType": "Consent", "id": c["id"], "status": c["status"], "category": c["category"], "patient": c["subject"],
 		"scope":    Object{"coding": []any{Object{"system": terminology + "consentscope", "code": "patient-privacy"}}},
 		"dateTime": c["date"], "performer": c["grantor"], "policy": []any{c["policyBasis"]}, "sourceReference": first(c["sourceReference"]),
-		"provision": turn(Object{"period": c["period"], "provision": c["provision"]}, text(c["decision"])),
+		"provision": turn(Object{"period": c["period"], "provision": c["provision"]}, text(c["decision"]), false),
 	}
 }
 
