@@ -34,7 +34,7 @@ var brokenLaws = []struct {
 		name: "a rule whose test fails", file: "us/part2.rego", says: "test_",
 		rego: "\nfinding[s] contains {\"stage\": \"guard\", \"effect\": \"withhold\", \"rule\": \"GEN-CHILD\", \"code\": \"patient-unknown\"} if some s, _ in input.signatures\n",
 	},
-	{name: "a rule that does not compile", file: "us-il/mental_health.rego", says: "mental_health.rego:109: not valid Rego", rego: "\nfinding[s] contains x if some s, _ in record\n"},
+	{name: "a rule that does not compile", file: "us-il/mental_health.rego", says: "var x is unsafe", rego: "\nfinding[s] contains x if some s, _ in record\n"},
 }
 
 // TestBrokenLaw is the broken policy of point 4: law that is seen to be broken does not
